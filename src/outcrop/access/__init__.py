@@ -1,0 +1,1 @@
+"""Who may do what: principals and, later, their policies."""

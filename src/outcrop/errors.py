@@ -1,0 +1,253 @@
+"""The whole error tree: every error that Outcrop raises is one of these.
+
+    OutcropError
+    ├── RequestError                  a caller must change the request; answered as the AWS error `code`
+    │   ├── ValidationError           ValidationException
+    │   ├── NotFoundError             ResourceNotFoundException
+    │   ├── ConflictError             ConflictException
+    │   ├── AccessDeniedError         AccessDeniedException
+    │   ├── AuthenticationError       missing, malformed, expired or wrong signature; AWS's own codes
+    │   ├── QuotaExceededError        ServiceQuotaExceededException
+    │   ├── TooManyTagsError          TooManyTagsException
+    │   ├── ThrottledError            ThrottlingException
+    │   ├── ModelNotReadyError        ModelNotReadyException
+    │   ├── ModelTimeoutError         ModelTimeoutException
+    │   ├── ServiceUnavailableError   ServiceUnavailableException
+    │   └── ModelFailedError          ModelErrorException
+    ├── ImportFailedError             an import's owner must act; the text becomes `failureMessage`
+    │   ├── SourceMissingError        a bucket, prefix or object that is not there
+    │   ├── SourceDeniedError         the import's role may not read the source
+    │   ├── SourceChangedError        an object is no longer the one that was pinned
+    │   ├── SourceUnusableError       an object that cannot be part of any model
+    │   ├── ModelRejectedError        the checks found errors in the model
+    │   └── ProofFailedError          the model was loaded but does not generate
+    ├── UnavailableError              something outside is away: wait and try again
+    ├── StorageError                  the vault cannot hold the bytes (full, read-only, gone): an operator must act
+    ├── IntegrityError                stored bytes are not those that were sealed: an operator must act
+    ├── KeyUnavailableError           a key is unknown, disabled or refused: the key's owner must act
+    ├── EngineError                   the inference engine did not start, died, or answered nonsense
+    ├── IllegalMoveError              a job was not in a state that allows the change: lost a race, or our bug
+    └── SettingError                  an operator must correct the setting that it names
+
+Errors carry facts as attributes; the message is built from them, once.
+"""
+
+from typing import ClassVar
+
+
+class OutcropError(Exception):
+    """Base of all errors that Outcrop raises on purpose."""
+
+
+# --- the caller's mistakes ---------------------------------------------------------------------------------------
+
+
+class RequestError(OutcropError):
+    """The caller must change the request. `code` is the AWS error name that the wire answers with."""
+
+    code: str = "ValidationException"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Response headers that this error adds to the answer."""
+        return {}
+
+    @property
+    def members(self) -> dict[str, str | int]:
+        """Members of the modelled error shape besides `message`."""
+        return {}
+
+
+class ValidationError(RequestError):
+    """A member of the request breaks a rule; the message names the member and the rule."""
+
+    code = "ValidationException"
+
+
+class NotFoundError(RequestError):
+    """The job or model that the request names does not exist for this account and region."""
+
+    code = "ResourceNotFoundException"
+
+
+class ConflictError(RequestError):
+    """The request collides with something that exists or is being changed."""
+
+    code = "ConflictException"
+
+
+class AccessDeniedError(RequestError):
+    """The principal is known but not allowed."""
+
+    code = "AccessDeniedException"
+
+
+class AuthenticationError(RequestError):
+    """The request is not signed, or its signature does not hold. `code` is AWS's name for the reason."""
+
+    status: ClassVar[int] = 403
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class QuotaExceededError(RequestError):
+    """The account holds as many of these as it may."""
+
+    code = "ServiceQuotaExceededException"
+
+
+class TooManyTagsError(RequestError):
+    """The resource would carry more tags than AWS allows."""
+
+    code = "TooManyTagsException"
+
+    def __init__(self, message: str, *, resource_name: str) -> None:
+        super().__init__(message)
+        self.resource_name = resource_name
+
+    @property
+    def members(self) -> dict[str, str | int]:
+        """TooManyTagsException names the resource."""
+        return {"resourceName": self.resource_name}
+
+
+class ThrottledError(RequestError):
+    """The account asks faster than it may; the same request later succeeds."""
+
+    code = "ThrottlingException"
+
+
+class ModelNotReadyError(RequestError):
+    """The model is still being loaded; the same request succeeds after `retry_after_s`."""
+
+    code = "ModelNotReadyException"
+
+    def __init__(self, *, retry_after_s: float) -> None:
+        # AWS's own sentence (SPEC 7.8.5): clients match on it.
+        super().__init__("Model is not ready for inference. Wait and try your request again.")
+        self.retry_after_s = retry_after_s
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The SDKs' standard retry mode reads this header, in milliseconds (SPEC 1.18)."""
+        return {"x-amz-retry-after": str(max(1, round(self.retry_after_s * 1000)))}
+
+
+class ModelTimeoutError(RequestError):
+    """The engine took longer than a request may take."""
+
+    code = "ModelTimeoutException"
+
+
+class ServiceUnavailableError(RequestError):
+    """The server cannot serve now; the same request later may succeed."""
+
+    code = "ServiceUnavailableException"
+
+
+class ModelFailedError(RequestError):
+    """The engine refused or failed this request; the model itself stays in service."""
+
+    code = "ModelErrorException"
+
+    def __init__(self, message: str, *, original_status: int, resource_name: str) -> None:
+        super().__init__(message)
+        self.original_status = original_status
+        self.resource_name = resource_name
+
+    @property
+    def members(self) -> dict[str, str | int]:
+        """ModelErrorException says what the engine answered, and which model it is about."""
+        return {"originalStatusCode": self.original_status, "resourceName": self.resource_name}
+
+
+# --- reasons for which an import ends as Failed ------------------------------------------------------------------
+
+
+class ImportFailedError(OutcropError):
+    """The import cannot succeed as asked; the job ends as Failed and the message becomes `failureMessage`."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class SourceMissingError(ImportFailedError):
+    """Nothing is at the address; the message names the bucket, prefix or object."""
+
+
+class SourceDeniedError(ImportFailedError):
+    """The credentials of this import may not list or read the source; the message names what was refused."""
+
+
+class SourceChangedError(ImportFailedError):
+    """An object was replaced while it was being imported. Import again when nobody writes to the prefix."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"{key} changed while it was being imported. "
+            "Start the import again once the prefix is no longer written to."
+        )
+        self.key = key
+
+
+class SourceUnusableError(ImportFailedError):
+    """The source holds something that cannot be part of a model; the message names it."""
+
+
+class ModelRejectedError(ImportFailedError):
+    """The checks found at least one error in the model; the message is their ranked summary."""
+
+
+class ProofFailedError(ImportFailedError):
+    """The engine loaded the model but did not generate from it, or refused to load it."""
+
+
+# --- ours and the operator's -------------------------------------------------------------------------------------
+
+
+class UnavailableError(OutcropError):
+    """A store, database, key service or endpoint is away for now. `what` names it; trying again may succeed."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"{what} is not available: {reason}")
+        self.what = what
+        self.reason = reason
+
+
+class StorageError(OutcropError):
+    """The vault cannot store or return bytes. The operator must free space or repair the mount."""
+
+
+class IntegrityError(OutcropError):
+    """Bytes in the vault fail authentication. The operator must find out who changed them."""
+
+
+class KeyUnavailableError(OutcropError):
+    """A key cannot be used. The key's owner must enable it or grant its use."""
+
+
+class EngineError(OutcropError):
+    """The engine did not start, exited, or gave an answer that is not of its protocol. The operator reads its log."""
+
+    def __init__(self, message: str, *, log_tail: str = "") -> None:
+        super().__init__(message)
+        self.log_tail = log_tail
+
+
+class IllegalMoveError(OutcropError):
+    """A state change found zero rows in a state that it may start from."""
+
+
+class SettingError(OutcropError):
+    """A setting has a value that cannot work. `setting` is its flag; start-up stops."""
+
+    def __init__(self, setting: str, message: str) -> None:
+        super().__init__(f"{setting}: {message}")
+        self.setting = setting

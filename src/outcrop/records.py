@@ -1,0 +1,277 @@
+"""Frozen values that cross ports: what the layers tell each other. No behaviour beyond derived facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Generic, TypeAlias, TypeVar
+
+from outcrop.arn import Arn, ResourceKind, Tenant
+
+JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
+JsonObject: TypeAlias = Mapping[str, JsonValue]
+
+Item = TypeVar("Item")
+
+
+# --- who calls ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """Somebody who may sign requests."""
+
+    arn: str
+    account: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """A principal at work: who asks, in which region, from where, under which request id."""
+
+    principal_arn: str
+    tenant: Tenant
+    request_id: str
+    source_ip: str
+
+
+# --- the source of an import --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceLocation:
+    """An `s3://bucket/prefix/`; the prefix is empty (the bucket's root) or ends with a slash."""
+
+    bucket: str
+    prefix: str
+
+    @classmethod
+    def parse(cls, uri: str) -> SourceLocation:
+        """Reads an S3 URI; a missing trailing slash makes no difference (SPEC 2.0.4)."""
+        bucket, _, prefix = uri.removeprefix("s3://").partition("/")
+        return cls(bucket=bucket, prefix=prefix.rstrip("/") + "/" if prefix.strip("/") else "")
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceObject:
+    """One object of the source, pinned: every later read asks for these very bytes."""
+
+    bucket: str
+    key: str
+    size_bytes: int
+    etag: str
+    version_id: str | None = None
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+
+# --- jobs ---------------------------------------------------------------------------------------------------------
+
+
+class Stage(StrEnum):
+    """Where an import job stands; `outcrop.imports.job` holds the legal moves and the public status of each."""
+
+    QUEUED = "Queued"
+    PLAN = "Plan"
+    CHECK = "Check"
+    COPY = "Copy"
+    VERIFY = "Verify"
+    PROVE = "Prove"
+    PUBLISH = "Publish"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A tag of a job or a model."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """The subnets and security groups that `vpcConfig` names."""
+
+    subnet_ids: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportRequest:
+    """What the caller of CreateModelImportJob asked for; never changes afterwards."""
+
+    job_name: str
+    imported_model_name: str
+    role_arn: str
+    source_uri: str
+    client_request_token: str | None = None
+    kms_key_id: str | None = None
+    network: Network | None = None
+    job_tags: tuple[Tag, ...] = ()
+    model_tags: tuple[Tag, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the current stage is. Bytes are those of the source; both are 0 where a stage moves none."""
+
+    bytes_done: int = 0
+    bytes_total: int = 0
+    stage_started_at: datetime
+    """When the job entered its stage, UTC."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportJob:
+    """An import job as the catalog knows it."""
+
+    id: str
+    tenant: Tenant
+    request: ImportRequest
+    model_id: str
+    """The id that the model will carry; chosen at creation, so that keys can name the model before it exists."""
+    key_arn: str
+    """The key that wraps the model's data key; resolved at creation."""
+    stage: Stage
+    created_at: datetime
+    modified_at: datetime
+    ended_at: datetime | None = None
+    failure_message: str | None = None
+    progress: Progress
+    report: JsonObject | None = None
+    """What the checks found, in the documented JSON form; None before the check stage."""
+    wrapped_key: bytes | None = field(default=None, repr=False)
+    """The model's wrapped copy of the data key while the import runs; handed to the model at the end."""
+
+    @property
+    def arn(self) -> str:
+        """The job's ARN."""
+        return str(Arn(tenant=self.tenant, kind=ResourceKind.JOB, id=self.id))
+
+    @property
+    def model_arn(self) -> str:
+        """The ARN that the model has, or will have."""
+        return str(Arn(tenant=self.tenant, kind=ResourceKind.MODEL, id=self.model_id))
+
+    @property
+    def artifact_id(self) -> str:
+        """The artifact that this job writes: it has the job's id, so that a restart finds what was begun."""
+        return self.id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobNote:
+    """What a running job tells of itself; None leaves what is known. `bytes_done` never goes down within a stage."""
+
+    bytes_done: int | None = None
+    bytes_total: int | None = None
+    report: JsonObject | None = None
+    wrapped_key: bytes | None = field(default=None, repr=False)
+
+
+# --- models -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactRef:
+    """How a model reaches its bytes: which artifact, which content, and its own wrapped copy of the data key."""
+
+    artifact_id: str
+    manifest_sha256: str
+    """Digest of the manifest, hexadecimal: the identity of the artifact's content."""
+    key_arn: str
+    wrapped_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFacts:
+    """What the checks learnt of a model that its users see."""
+
+    architecture: str
+    """`modelArchitecture` on the wire, such as `llama`."""
+    is_instruct: bool
+    """Whether Converse works: the model carries a usable chat template."""
+    parameters: int
+    weight_bytes: int
+    context_length: int
+    custom_model_units: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportedModel:
+    """A model that has been published."""
+
+    id: str
+    tenant: Tenant
+    name: str
+    job_id: str
+    job_name: str
+    source_uri: str
+    created_at: datetime
+    facts: ModelFacts
+    artifact: ArtifactRef
+    is_customer_key: bool
+    """Whether the caller named the key; otherwise it is the service's own, which AWS does not show either."""
+    evidence: JsonObject
+    """What the prove stage saw: engine, prompt, tokens, seconds."""
+    tags: tuple[Tag, ...] = ()
+
+    @property
+    def arn(self) -> str:
+        """The model's ARN."""
+        return str(Arn(tenant=self.tenant, kind=ResourceKind.MODEL, id=self.id))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServableModel:
+    """What a copy host needs to run a copy of a model, published or about to be."""
+
+    arn: str
+    artifact: ArtifactRef
+
+
+# --- lists --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListQuery:
+    """Filters, order and position of a list call; every list is ordered by creation time, then id."""
+
+    limit: int
+    name_contains: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+    is_ascending: bool = False
+    stages: frozenset[Stage] | None = None
+    """Jobs only: the stages that belong to the wanted status; None for all."""
+    after: tuple[datetime, str] | None = None
+    """Creation time and id of the last item of the page before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[Item]):
+    """One page of a list; `has_more` says that another follows."""
+
+    items: tuple[Item, ...]
+    has_more: bool
+
+
+# --- keys ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataKey:
+    """A fresh 256-bit key and the form of it that may be stored."""
+
+    plaintext: bytes = field(repr=False)
+    wrapped: bytes = field(repr=False)

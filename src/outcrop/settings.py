@@ -1,0 +1,267 @@
+"""The settings: one table of names, types, defaults and helps, and the only reader of the environment.
+
+Each setting is a flag of the command line (`--hold-s`) and an environment variable (`OUTCROP_HOLD_S`); the flag wins.
+A value that cannot work stops start-up with the setting's name. The commands make their flags from this table.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import os
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from outcrop.errors import SettingError
+
+Value = TypeVar("Value")
+
+
+def _setting(
+    default: Value,
+    help_text: str,
+    parse: Callable[[str], Value],
+    *,
+    flag: str | None = None,
+    variable: str | None = None,
+) -> Any:
+    """Declares a setting: a dataclass field that knows how it is read and explained."""
+    return field(default=default, metadata={"help": help_text, "parse": parse, "flag": flag, "variable": variable})
+
+
+def _choice(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"expected one of {', '.join(allowed)}, not {text!r}")
+        return text
+
+    return parse
+
+
+def _at_least(lowest: float, kind: Callable[[str], Value]) -> Callable[[str], Value]:
+    def parse(text: str) -> Value:
+        value = kind(text)
+        if not value >= lowest:  # type: ignore[operator]  # kind is int or float
+            raise ValueError(f"must be at least {lowest:g}, not {text}")
+        return value
+
+    return parse
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 65535:  # noqa: PLR2004  # what a TCP port is
+        raise ValueError(f"expected a port from 0 to 65535, not {text}")
+    return value
+
+
+def _account(text: str) -> str:
+    if len(text) != 12 or not text.isdecimal():  # noqa: PLR2004  # what an AWS account id is
+        raise ValueError(f"expected an account id of twelve digits, not {text!r}")
+    return text
+
+
+def _folder(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+def _existing_folder(text: str) -> Path:
+    path = _folder(text)
+    if not path.is_dir():
+        raise ValueError(f"{path} is not a folder")
+    return path
+
+
+def _engine(text: str) -> str:
+    if text in ("transformers", "vllm"):
+        return text
+    if urlsplit(text).scheme in ("http", "https") and urlsplit(text).netloc:
+        return text
+    raise ValueError(f"expected transformers, vllm or an http(s) URL, not {text!r}")
+
+
+def _text(text: str) -> str:
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting of the server and its commands, checked."""
+
+    data: Path = _setting(Path(".outcrop"), "Folder for the catalog, keys, sealed models and logs.", _folder)
+    host: str = _setting("127.0.0.1", "Address to listen on.", _text)
+    port: int = _setting(8025, "Port to listen on; 0 takes a free one.", _port)
+    vault: Path | None = _setting(
+        None,
+        "Folder for the sealed models; default: `vault` in the data folder.",
+        _folder,
+        variable="OUTCROP_VAULT_URL",
+    )
+    buckets: Path | None = _setting(
+        None, "Folder whose sub-folders are the S3 buckets; without it, buckets are read over S3.", _existing_folder
+    )
+    engine: str = _setting("transformers", "Inference engine: transformers, vllm, or the URL of one.", _engine)
+    engine_command: str = _setting(
+        "", "Program that starts the engine; default: `transformers` or `vllm` beside this Python, then on PATH.", _text
+    )
+    engine_start_s: float = _setting(
+        600.0, "Longest time that an engine may take to load a model, in seconds.", _at_least(1, float)
+    )
+    engine_request_s: float = _setting(
+        300.0, "Longest time that an engine may take to answer a request, in seconds.", _at_least(1, float)
+    )
+    auth: str = _setting("sigv4", "sigv4, or none: trust everybody (loopback only).", _choice("sigv4", "none"))
+    roles: str = _setting(
+        "ambient",
+        "Whose credentials read the source: ambient means the server's own, for every roleArn.",
+        _choice("ambient"),
+    )
+    profile: str = _setting(
+        "outcrop",
+        "outcrop imports what the engine can run; bedrock imports what AWS documents.",
+        _choice("outcrop", "bedrock"),
+    )
+    account: str = _setting("000000000000", "Account id of the root principal.", _account)
+    region: str = _setting("us-east-1", "Region that `outcrop env` prints, and of unsigned requests.", _text)
+    worker: bool = _setting(
+        default=True,
+        help_text="Whether this server also works on import jobs.",
+        parse=lambda text: text == "1",
+        flag="--worker/--no-worker",
+    )
+    concurrent_imports: int = _setting(2, "Import jobs that one worker runs at once.", _at_least(1, int))
+    copy_memory_mib: int = _setting(256, "Memory for bytes on their way while importing, in MiB.", _at_least(32, int))
+    outage_s: float = _setting(
+        600.0, "How long an import waits for a store that is away before it fails, in seconds.", _at_least(0, float)
+    )
+    hold_s: float = _setting(
+        45.0, "How long a request to a cold model waits before ModelNotReadyException, in seconds.", _at_least(0, float)
+    )
+    idle_s: float = _setting(
+        300.0, "A copy without requests for this long is unloaded, in seconds.", _at_least(1, float)
+    )
+    max_copies: int = _setting(3, "Models that may be loaded at once.", _at_least(1, int))
+    plaintext_dir: Path | None = _setting(
+        None,
+        "Folder that may hold plaintext weights while an engine loads them, where the platform has no memfd.",
+        _existing_folder,
+    )
+    log_format: str = _setting("text", "text or json.", _choice("text", "json"))
+    log_level: str = _setting("info", "debug, info, warning or error.", _choice("debug", "info", "warning", "error"))
+
+    def __post_init__(self) -> None:
+        if self.auth == "none" and not is_loopback(self.host):
+            raise SettingError("--auth", f"none is allowed on a loopback address only, and --host is {self.host}")
+
+    @property
+    def vault_folder(self) -> Path:
+        """Where sealed models lie."""
+        return self.vault or self.data / "vault"
+
+    @property
+    def catalog_url(self) -> str:
+        """SQLAlchemy URL of the catalog."""
+        return f"sqlite:///{self.data / 'catalog.sqlite'}"
+
+    @property
+    def jobs_url(self) -> str:
+        """SQLAlchemy URL of the job engine's own tables."""
+        return f"sqlite:///{self.data / 'jobs.sqlite'}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingInfo:
+    """A setting as help texts and documentation show it."""
+
+    name: str
+    flag: str
+    variable: str
+    default: Any
+    help_text: str
+
+
+def setting_infos() -> list[SettingInfo]:
+    """Returns every setting, in the order of the table."""
+    return [
+        SettingInfo(
+            name=item.name,
+            flag=item.metadata["flag"] or "--" + item.name.replace("_", "-"),
+            variable=item.metadata["variable"] or "OUTCROP_" + item.name.upper(),
+            default=item.default,
+            help_text=item.metadata["help"],
+        )
+        for item in dataclasses.fields(Settings)
+    ]
+
+
+def load(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None) -> Settings:
+    """Reads the settings: flags that were given, then the environment, then defaults.
+
+    Args:
+        flags: values by setting name, as text or already of the setting's type; None means not given.
+        environment: the environment to read; default: the process's.
+
+    Raises:
+        SettingError: a value cannot work; the error names the flag or variable that held it.
+    """
+    given = flags or {}
+    variables = os.environ if environment is None else environment
+    values: dict[str, Any] = {"data": Settings.__dataclass_fields__["data"].default.absolute()}
+    for item, info in zip(dataclasses.fields(Settings), setting_infos(), strict=True):
+        value, origin = given.get(item.name), info.flag
+        if value is None:
+            value, origin = variables.get(info.variable), info.variable
+        if value is None:
+            continue
+        if isinstance(value, bool) or isinstance(item.default, bool):
+            values[item.name] = value if isinstance(value, bool) else _boolean(origin, value)
+            continue
+        try:
+            values[item.name] = item.metadata["parse"](str(value))
+        except ValueError as error:
+            raise SettingError(origin, str(error)) from error
+    return Settings(**values)
+
+
+def upstream_environment() -> dict[str, str]:
+    """Returns the AWS variables of the process: how stores and services outside are found and reached."""
+    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+
+
+def engine_environment() -> dict[str, str]:
+    """Returns what an engine process may see of the environment: how to run, never who we are.
+
+    An allow-list, since a deny-list would forget the next secret: no AWS, Outcrop or hub credential passes.
+    """
+    allowed = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
+    prefixes = ("NVIDIA_", "CUDA_", "VLLM_CPU_", "NCCL_")
+    return {name: value for name, value in os.environ.items() if name in allowed or name.startswith(prefixes)}
+
+
+def find_program(name: str) -> str | None:
+    """Returns the path of a program: beside this Python first, so that a virtual environment need not be active."""
+    beside = Path(sys.executable).parent / name
+    return str(beside) if beside.is_file() else shutil.which(name)
+
+
+def is_loopback(host: str) -> bool:
+    """Says whether an address is reachable from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _boolean(origin: str, text: str) -> bool:
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off"):
+        return False
+    raise SettingError(origin, f"expected true or false, not {text!r}")

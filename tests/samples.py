@@ -1,0 +1,31 @@
+"""Values that several tests begin from."""
+
+from outcrop.arn import Tenant
+from outcrop.records import ImportJob, ImportRequest, Network, Progress, Stage, Tag
+from outcrop.testing.clock import BEGIN
+from outcrop.testing.keys import SERVICE_KEY
+
+TENANT = Tenant(account="000000000000", region="us-east-1")
+
+
+def sample_job(number: int = 1, *, source_uri: str = "s3://models/m/") -> ImportJob:
+    """A job that has just been created; every number gives another one."""
+    return ImportJob(
+        id=f"job{number:09}",
+        tenant=TENANT,
+        request=ImportRequest(
+            job_name=f"job-{number}",
+            imported_model_name=f"model-{number}",
+            role_arn="arn:aws:iam::000000000000:role/import",
+            source_uri=source_uri,
+            network=Network(subnet_ids=("subnet-1",), security_group_ids=("sg-1", "sg-2")),
+            job_tags=(Tag(key="a", value="b"),),
+            model_tags=(Tag(key="team", value="rocks"),),
+        ),
+        model_id=f"model{number:07}",
+        key_arn=SERVICE_KEY,
+        stage=Stage.QUEUED,
+        created_at=BEGIN,
+        modified_at=BEGIN,
+        progress=Progress(stage_started_at=BEGIN),
+    )
