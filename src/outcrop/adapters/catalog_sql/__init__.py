@@ -1,0 +1,14 @@
+"""The catalog on SQLAlchemy Core: one subset of SQL for SQLite and Postgres, migrated by Alembic.
+
+database.py     the connection: pragmas, threads, translation of errors, migrations
+tables.py       the tables, as the newest migration leaves them
+jobs.py         JobCatalog
+models.py       ModelCatalog
+migrations/     one file for each change of the schema
+"""
+
+from outcrop.adapters.catalog_sql.database import Database
+from outcrop.adapters.catalog_sql.jobs import SqlJobCatalog
+from outcrop.adapters.catalog_sql.models import SqlModelCatalog
+
+__all__ = ["Database", "SqlJobCatalog", "SqlModelCatalog"]

@@ -1,0 +1,92 @@
+"""The catalog's connection: pragmas, threads, translation of errors, and migrations."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from outcrop.errors import UnavailableError
+
+Result = TypeVar("Result")
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+THREADS = 4
+
+
+class Database:
+    """A database and the threads that talk to it: SQLAlchemy's calls block, our callers must not."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = sa.create_engine(url)
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", _prepare_sqlite)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+        self._reading = self.engine.execution_options(outcrop_reads=True)
+        self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="catalog")
+
+    def migrate(self) -> None:
+        """Brings the schema to the newest version; does nothing when it is."""
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        with self.engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    async def transaction(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Runs `work` in one transaction, in a thread; committed and on the disk when this returns.
+
+        Raises:
+            UnavailableError: the database cannot be reached or stays locked.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _run, self.engine, work)
+
+    async def read(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Runs `work`, which only reads, on one snapshot of the database, in a thread. Raises UnavailableError."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _run, self._reading, work)
+
+    def close(self) -> None:
+        """Waits for what is under way and closes every connection."""
+        self._threads.shutdown()
+        self.engine.dispose()
+
+
+def _run(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Result:
+    try:
+        with engine.begin() as connection:
+            return work(connection)
+    except OperationalError as error:
+        raise UnavailableError("the catalog's database", type(error.orig).__name__) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise UnavailableError("the catalog's database", "connection lost") from error
+        raise
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions by itself: `_begin_sqlite` does.
+    connection.isolation_level = None
+    for pragma in (
+        "journal_mode = WAL",
+        # In WAL mode only FULL syncs each commit: what the API returned as created survives a power cut.
+        "synchronous = FULL",
+        "busy_timeout = 30000",
+        "foreign_keys = ON",
+        # Wrapped keys that are deleted are overwritten, not only unlinked.
+        "secure_delete = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # A transaction that reads and then writes would fail, not wait, if another had written in between; one that only
+    # reads must not queue behind the writers.
+    reads = connection.get_execution_options().get("outcrop_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

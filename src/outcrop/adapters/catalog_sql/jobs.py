@@ -1,0 +1,267 @@
+"""JobCatalog on SQL. Every change of state names the states that it may start from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError as ConstraintError
+
+from outcrop.adapters.catalog_sql.database import Database
+from outcrop.adapters.catalog_sql.pages import page_query
+from outcrop.adapters.catalog_sql.tables import Moment, import_jobs, imported_models, tags
+from outcrop.arn import Tenant
+from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
+from outcrop.records import ImportJob, ImportRequest, JobNote, ListQuery, Network, Page, Progress, Stage, Tag
+
+ENDED = (Stage.COMPLETED, Stage.FAILED)
+
+
+class SqlJobCatalog:
+    """Import jobs in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, job: ImportJob) -> ImportJob:
+        """Adds a job and returns it; or the one that the same client request token and request made before.
+
+        Raises:
+            ConflictError: a name is taken in that account and region, or the token was used with another request.
+        """
+
+        def work(connection: sa.Connection) -> ImportJob:
+            earlier = _same_request(connection, job)
+            if earlier is not None:
+                return earlier
+            _require_free_names(connection, job)
+            connection.execute(import_jobs.insert().values(**_row_of(job)))
+            if job.request.job_tags:
+                connection.execute(
+                    tags.insert(),
+                    [{"resource_id": job.id, "key": tag.key, "value": tag.value} for tag in job.request.job_tags],
+                )
+            return job
+
+        try:
+            return await self._database.transaction(work)
+        except ConstraintError:
+            # On Postgres another transaction may insert between our look and our insert. It has committed, or the
+            # constraint would have waited: looking again finds it, and says which name it was.
+            return await self._database.transaction(work)
+
+    async def get(self, tenant: Tenant | None, identifier: str) -> ImportJob:
+        """Returns a job by id or name; without a tenant, of any account by id only. Raises NotFoundError."""
+        row = await self._database.read(lambda connection: _find(connection, tenant, identifier))
+        if row is None:
+            raise NotFoundError(f"Could not find the model import job {identifier}.")
+        return _job_of(row)
+
+    async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportJob]:
+        """Returns a page of jobs."""
+        select = page_query(import_jobs, tenant, query)
+        rows = await self._database.read(lambda connection: connection.execute(select).all())
+        return Page(items=tuple(_job_of(row) for row in rows[: query.limit]), has_more=len(rows) > query.limit)
+
+    async def move(
+        self,
+        job_id: str,
+        to: Stage,
+        *,
+        allowed_from: frozenset[Stage],
+        at: datetime,
+        failure_message: str | None = None,
+    ) -> ImportJob:
+        """Moves a job to a stage. Raises IllegalMoveError when it stands in none of `allowed_from`."""
+        has_ended = to in ENDED
+        is_new_stage = import_jobs.c.stage != to
+        update = (
+            import_jobs.update()
+            .where(import_jobs.c.id == job_id, import_jobs.c.stage.in_(sorted(allowed_from)))
+            .values(
+                stage=to,
+                modified_at=at,
+                # A stage that is entered again after a restart goes on; its progress never runs backwards.
+                stage_started_at=sa.case((is_new_stage, sa.literal(at, Moment)), else_=import_jobs.c.stage_started_at),
+                bytes_done=sa.case((is_new_stage, 0), else_=import_jobs.c.bytes_done),
+                ended_at=at if has_ended else None,
+                failure_message=failure_message,
+                # A job that has ended keeps no way to the weights: a model has its own copy, a failure none.
+                **({"wrapped_key": None} if has_ended else {}),
+            )
+            .returning(*import_jobs.c)
+        )
+        row = await self._database.transaction(lambda connection: connection.execute(update).one_or_none())
+        if row is None:
+            raise IllegalMoveError(f"job {job_id} is in none of the stages that lead to {to}")
+        return _job_of(row)
+
+    async def record(self, job_id: str, note: JobNote) -> None:
+        """Keeps what a running job tells of itself. Raises IllegalMoveError when the job has ended."""
+        values: dict[str, Any] = {}
+        if note.bytes_done is not None:
+            done = import_jobs.c.bytes_done
+            values["bytes_done"] = sa.case((done < note.bytes_done, note.bytes_done), else_=done)
+        if note.bytes_total is not None:
+            values["bytes_total"] = note.bytes_total
+        if note.report is not None:
+            values["report"] = note.report
+        if note.wrapped_key is not None:
+            values["wrapped_key"] = note.wrapped_key
+        update = (
+            import_jobs.update().where(import_jobs.c.id == job_id, import_jobs.c.ended_at.is_(None)).values(**values)
+        )
+        changed = await self._database.transaction(lambda connection: connection.execute(update).rowcount)
+        if changed == 0:
+            raise IllegalMoveError(f"job {job_id} has ended")
+
+    async def unfinished(self) -> Sequence[ImportJob]:
+        """Returns the unended jobs of all accounts, oldest first."""
+        select = (
+            sa.select(import_jobs)
+            .where(import_jobs.c.ended_at.is_(None))
+            .order_by(import_jobs.c.created_at, import_jobs.c.id)
+        )
+        rows = await self._database.read(lambda connection: connection.execute(select).all())
+        return [_job_of(row) for row in rows]
+
+
+def _find(connection: sa.Connection, tenant: Tenant | None, identifier: str) -> sa.Row[Any] | None:
+    """The job that an id or a name means; a job whose name looks like another one's id gives way to the id."""
+    if tenant is None:
+        return connection.execute(sa.select(import_jobs).where(import_jobs.c.id == identifier)).one_or_none()
+    select = sa.select(import_jobs).where(
+        import_jobs.c.account == tenant.account,
+        import_jobs.c.region == tenant.region,
+        sa.or_(import_jobs.c.id == identifier, import_jobs.c.name == identifier),
+    )
+    rows = connection.execute(select).all()
+    return next((row for row in rows if row.id == identifier), rows[0] if rows else None)
+
+
+def _same_request(connection: sa.Connection, job: ImportJob) -> ImportJob | None:
+    token = job.request.client_request_token
+    if token is None:
+        return None
+    row = connection.execute(
+        sa.select(import_jobs).where(
+            import_jobs.c.account == job.tenant.account,
+            import_jobs.c.region == job.tenant.region,
+            import_jobs.c.client_request_token == token,
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    if row.request_sha256 != _request_sha256(job.request):
+        raise ConflictError("The clientRequestToken was used before, with other parameters.")
+    return _job_of(row)
+
+
+def _request_sha256(request: ImportRequest) -> str:
+    return hashlib.sha256(json.dumps(asdict(request), sort_keys=True).encode()).hexdigest()
+
+
+def _require_free_names(connection: sa.Connection, job: ImportJob) -> None:
+    tenant, request = job.tenant, job.request
+    same_tenant = (import_jobs.c.account == tenant.account, import_jobs.c.region == tenant.region)
+    taken = connection.execute(
+        sa.select(import_jobs.c.id).where(*same_tenant, import_jobs.c.name == request.job_name)
+    ).first()
+    if taken is not None:
+        raise ConflictError(f"A model import job named {request.job_name} exists. Choose another jobName.")
+    running = connection.execute(
+        sa.select(import_jobs.c.name).where(
+            *same_tenant, import_jobs.c.model_name == request.imported_model_name, import_jobs.c.ended_at.is_(None)
+        )
+    ).first()
+    if running is not None:
+        raise ConflictError(
+            f"The model import job {running.name} is importing a model named {request.imported_model_name}. "
+            "Choose another importedModelName."
+        )
+    model = connection.execute(
+        sa.select(imported_models.c.id).where(
+            imported_models.c.account == tenant.account,
+            imported_models.c.region == tenant.region,
+            imported_models.c.name == request.imported_model_name,
+        )
+    ).first()
+    if model is not None:
+        raise ConflictError(
+            f"An imported model named {request.imported_model_name} exists. "
+            "Choose another importedModelName, or delete the model first."
+        )
+
+
+def _row_of(job: ImportJob) -> dict[str, Any]:
+    request = job.request
+    return {
+        "id": job.id,
+        "account": job.tenant.account,
+        "region": job.tenant.region,
+        "name": request.job_name,
+        "model_name": request.imported_model_name,
+        "model_id": job.model_id,
+        "role_arn": request.role_arn,
+        "source_uri": request.source_uri,
+        "client_request_token": request.client_request_token,
+        "request_sha256": _request_sha256(request),
+        "kms_key_id": request.kms_key_id,
+        "key_arn": job.key_arn,
+        "network": None
+        if request.network is None
+        else {
+            "subnet_ids": request.network.subnet_ids,
+            "security_group_ids": request.network.security_group_ids,
+        },
+        "model_tags": [[tag.key, tag.value] for tag in request.model_tags],
+        "stage": job.stage,
+        "created_at": job.created_at,
+        "modified_at": job.modified_at,
+        "ended_at": job.ended_at,
+        "stage_started_at": job.progress.stage_started_at,
+        "bytes_done": job.progress.bytes_done,
+        "bytes_total": job.progress.bytes_total,
+        "failure_message": job.failure_message,
+        "report": job.report,
+        "wrapped_key": job.wrapped_key,
+    }
+
+
+def _job_of(row: sa.Row[Any]) -> ImportJob:
+    return ImportJob(
+        id=row.id,
+        tenant=Tenant(account=row.account, region=row.region),
+        request=ImportRequest(
+            job_name=row.name,
+            imported_model_name=row.model_name,
+            role_arn=row.role_arn,
+            source_uri=row.source_uri,
+            client_request_token=row.client_request_token,
+            kms_key_id=row.kms_key_id,
+            network=None
+            if row.network is None
+            else Network(
+                subnet_ids=tuple(row.network["subnet_ids"]),
+                security_group_ids=tuple(row.network["security_group_ids"]),
+            ),
+            model_tags=tuple(Tag(key=key, value=value) for key, value in row.model_tags),
+        ),
+        model_id=row.model_id,
+        key_arn=row.key_arn,
+        stage=Stage(row.stage),
+        created_at=row.created_at,
+        modified_at=row.modified_at,
+        ended_at=row.ended_at,
+        failure_message=row.failure_message,
+        progress=Progress(
+            bytes_done=row.bytes_done, bytes_total=row.bytes_total, stage_started_at=row.stage_started_at
+        ),
+        report=row.report,
+        wrapped_key=row.wrapped_key,
+    )

@@ -1,0 +1,148 @@
+"""ModelCatalog on SQL. Publishing is the one transaction in which a job completes and its model appears."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from outcrop.adapters.catalog_sql.database import Database
+from outcrop.adapters.catalog_sql.pages import page_query
+from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
+from outcrop.arn import Tenant
+from outcrop.errors import IllegalMoveError, NotFoundError
+from outcrop.records import ArtifactRef, ImportedModel, ListQuery, ModelFacts, Page, Stage
+
+
+class SqlModelCatalog:
+    """Imported models in a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def publish(self, model: ImportedModel, *, allowed_from: frozenset[Stage]) -> None:
+        """In one transaction: makes the model visible and its job Completed. Raises IllegalMoveError."""
+
+        def work(connection: sa.Connection) -> None:
+            completed = connection.execute(
+                import_jobs.update()
+                .where(import_jobs.c.id == model.job_id, import_jobs.c.stage.in_(sorted(allowed_from)))
+                .values(
+                    stage=Stage.COMPLETED,
+                    modified_at=model.created_at,
+                    stage_started_at=model.created_at,
+                    ended_at=model.created_at,
+                    wrapped_key=None,
+                )
+            ).rowcount
+            if completed == 0:
+                raise IllegalMoveError(f"job {model.job_id} is in no stage from which it may complete")
+            connection.execute(imported_models.insert().values(**_row_of(model)))
+            if model.tags:
+                connection.execute(
+                    tags.insert(),
+                    [{"resource_id": model.id, "key": tag.key, "value": tag.value} for tag in model.tags],
+                )
+
+        await self._database.transaction(work)
+
+    async def get(self, tenant: Tenant, identifier: str) -> ImportedModel:
+        """Returns a model by id or name. Raises NotFoundError."""
+        select = sa.select(imported_models).where(
+            imported_models.c.account == tenant.account,
+            imported_models.c.region == tenant.region,
+            sa.or_(imported_models.c.id == identifier, imported_models.c.name == identifier),
+        )
+        rows = await self._database.read(lambda connection: connection.execute(select).all())
+        if not rows:
+            raise NotFoundError(f"Could not find the imported model {identifier}.")
+        return _model_of(next((row for row in rows if row.id == identifier), rows[0]))
+
+    async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportedModel]:
+        """Returns a page of models."""
+        select = page_query(imported_models, tenant, query)
+        rows = await self._database.read(lambda connection: connection.execute(select).all())
+        return Page(items=tuple(_model_of(row) for row in rows[: query.limit]), has_more=len(rows) > query.limit)
+
+    async def delete(self, tenant: Tenant, model_id: str) -> bool:
+        """Forgets a model and its wrapped key; True when no other model uses its artifact. Raises NotFoundError."""
+
+        def work(connection: sa.Connection) -> bool:
+            gone = connection.execute(
+                imported_models.delete()
+                .where(
+                    imported_models.c.account == tenant.account,
+                    imported_models.c.region == tenant.region,
+                    imported_models.c.id == model_id,
+                )
+                .returning(imported_models.c.artifact_id)
+            ).one_or_none()
+            if gone is None:
+                raise NotFoundError(f"Could not find the imported model {model_id}.")
+            connection.execute(tags.delete().where(tags.c.resource_id == model_id))
+            other = connection.execute(
+                sa.select(imported_models.c.id).where(imported_models.c.artifact_id == gone.artifact_id)
+            ).first()
+            return other is None
+
+        return await self._database.transaction(work)
+
+    async def artifact_ids(self) -> Sequence[str]:
+        """Lists the artifacts that models of any account point to."""
+        select = sa.select(imported_models.c.artifact_id).distinct()
+        rows = await self._database.read(lambda connection: connection.execute(select).all())
+        return [row.artifact_id for row in rows]
+
+
+def _row_of(model: ImportedModel) -> dict[str, Any]:
+    return {
+        "id": model.id,
+        "account": model.tenant.account,
+        "region": model.tenant.region,
+        "name": model.name,
+        "job_id": model.job_id,
+        "job_name": model.job_name,
+        "source_uri": model.source_uri,
+        "created_at": model.created_at,
+        "architecture": model.facts.architecture,
+        "is_instruct": model.facts.is_instruct,
+        "parameters": model.facts.parameters,
+        "weight_bytes": model.facts.weight_bytes,
+        "context_length": model.facts.context_length,
+        "custom_model_units": model.facts.custom_model_units,
+        "artifact_id": model.artifact.artifact_id,
+        "manifest_sha256": model.artifact.manifest_sha256,
+        "key_arn": model.artifact.key_arn,
+        "is_customer_key": model.is_customer_key,
+        "wrapped_key": model.artifact.wrapped_key,
+        "evidence": model.evidence,
+    }
+
+
+def _model_of(row: sa.Row[Any]) -> ImportedModel:
+    return ImportedModel(
+        id=row.id,
+        tenant=Tenant(account=row.account, region=row.region),
+        name=row.name,
+        job_id=row.job_id,
+        job_name=row.job_name,
+        source_uri=row.source_uri,
+        created_at=row.created_at,
+        facts=ModelFacts(
+            architecture=row.architecture,
+            is_instruct=row.is_instruct,
+            parameters=row.parameters,
+            weight_bytes=row.weight_bytes,
+            context_length=row.context_length,
+            custom_model_units=row.custom_model_units,
+        ),
+        artifact=ArtifactRef(
+            artifact_id=row.artifact_id,
+            manifest_sha256=row.manifest_sha256,
+            key_arn=row.key_arn,
+            wrapped_key=row.wrapped_key,
+        ),
+        is_customer_key=row.is_customer_key,
+        evidence=row.evidence,
+    )

@@ -1,0 +1,123 @@
+"""The tables of the catalog, as the newest migration leaves them; a test holds the two together."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Moment(sa.TypeDecorator[datetime]):
+    """An aware UTC time, kept as whole microseconds since 1970: it sorts alike on every database."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Stores a time."""
+        return None if value is None else (value - EPOCH) // timedelta(microseconds=1)
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Reads a time."""
+        return None if value is None else EPOCH + timedelta(microseconds=value)
+
+
+class Document(sa.TypeDecorator[Any]):
+    """A JSON document, kept as text."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: sa.Dialect) -> str | None:  # noqa: ARG002  # SQLAlchemy's signature
+        """Stores a document."""
+        return None if value is None else json.dumps(value, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: sa.Dialect) -> Any:  # noqa: ARG002  # SQLAlchemy's signature
+        """Reads a document."""
+        return None if value is None else json.loads(value)
+
+
+metadata = sa.MetaData()
+
+import_jobs = sa.Table(
+    "import_jobs",
+    metadata,
+    sa.Column("id", sa.String(12), primary_key=True),
+    sa.Column("account", sa.String(12), nullable=False),
+    sa.Column("region", sa.String(20), nullable=False),
+    sa.Column("name", sa.String(63), nullable=False),
+    sa.Column("model_name", sa.String(63), nullable=False),
+    sa.Column("model_id", sa.String(12), nullable=False),
+    sa.Column("role_arn", sa.Text, nullable=False),
+    sa.Column("source_uri", sa.Text, nullable=False),
+    sa.Column("client_request_token", sa.String(256)),
+    sa.Column("request_sha256", sa.String(64), nullable=False),
+    sa.Column("kms_key_id", sa.Text),
+    sa.Column("key_arn", sa.Text, nullable=False),
+    sa.Column("network", Document),
+    sa.Column("model_tags", Document, nullable=False),
+    sa.Column("stage", sa.String(16), nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("modified_at", Moment, nullable=False),
+    sa.Column("ended_at", Moment),
+    sa.Column("stage_started_at", Moment, nullable=False),
+    sa.Column("bytes_done", sa.BigInteger, nullable=False),
+    sa.Column("bytes_total", sa.BigInteger, nullable=False),
+    sa.Column("failure_message", sa.Text),
+    sa.Column("report", Document),
+    sa.Column("wrapped_key", sa.LargeBinary),
+    sa.UniqueConstraint("account", "region", "name", name="uq_import_jobs_name"),
+    sa.UniqueConstraint("account", "region", "client_request_token", name="uq_import_jobs_token"),
+    sa.Index("ix_import_jobs_created", "account", "region", "created_at", "id"),
+)
+
+# Two running imports cannot promise the same model name; after a failure the name is free again.
+sa.Index(
+    "uq_import_jobs_model_name",
+    import_jobs.c.account,
+    import_jobs.c.region,
+    import_jobs.c.model_name,
+    unique=True,
+    sqlite_where=import_jobs.c.ended_at.is_(None),
+    postgresql_where=import_jobs.c.ended_at.is_(None),
+)
+
+imported_models = sa.Table(
+    "imported_models",
+    metadata,
+    sa.Column("id", sa.String(12), primary_key=True),
+    sa.Column("account", sa.String(12), nullable=False),
+    sa.Column("region", sa.String(20), nullable=False),
+    sa.Column("name", sa.String(63), nullable=False),
+    sa.Column("job_id", sa.String(12), nullable=False),
+    sa.Column("job_name", sa.String(63), nullable=False),
+    sa.Column("source_uri", sa.Text, nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("architecture", sa.Text, nullable=False),
+    sa.Column("is_instruct", sa.Boolean, nullable=False),
+    sa.Column("parameters", sa.BigInteger, nullable=False),
+    sa.Column("weight_bytes", sa.BigInteger, nullable=False),
+    sa.Column("context_length", sa.BigInteger, nullable=False),
+    sa.Column("custom_model_units", sa.Integer, nullable=False),
+    sa.Column("artifact_id", sa.String(12), nullable=False),
+    sa.Column("manifest_sha256", sa.String(64), nullable=False),
+    sa.Column("key_arn", sa.Text, nullable=False),
+    sa.Column("is_customer_key", sa.Boolean, nullable=False),
+    sa.Column("wrapped_key", sa.LargeBinary, nullable=False),
+    sa.Column("evidence", Document, nullable=False),
+    sa.UniqueConstraint("account", "region", "name", name="uq_imported_models_name"),
+    sa.Index("ix_imported_models_created", "account", "region", "created_at", "id"),
+    sa.Index("ix_imported_models_artifact", "artifact_id"),
+)
+
+tags = sa.Table(
+    "tags",
+    metadata,
+    sa.Column("resource_id", sa.String(12), primary_key=True),
+    sa.Column("key", sa.String(128), primary_key=True),
+    sa.Column("value", sa.String(256), nullable=False),
+)

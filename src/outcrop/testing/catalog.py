@@ -1,0 +1,180 @@
+"""The catalogs in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from outcrop.arn import Tenant
+from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
+from outcrop.records import ImportedModel, ImportJob, JobNote, ListQuery, Page, Progress, Stage
+
+Listed = TypeVar("Listed", ImportJob, ImportedModel)
+
+ENDED = (Stage.COMPLETED, Stage.FAILED)
+
+
+class FakeCatalog:
+    """What both catalogs share; `jobs` and `models` are the ports."""
+
+    def __init__(self) -> None:
+        self.job_rows: dict[str, ImportJob] = {}
+        self.model_rows: dict[str, ImportedModel] = {}
+        self.jobs = FakeJobCatalog(self)
+        self.models = FakeModelCatalog(self)
+
+
+class FakeJobCatalog:
+    """JobCatalog on a dictionary."""
+
+    def __init__(self, catalog: FakeCatalog) -> None:
+        self._catalog = catalog
+
+    async def create(self, job: ImportJob) -> ImportJob:
+        """Adds a job and returns it; or the one that the same client request token and request made before."""
+        mine = [other for other in self._catalog.job_rows.values() if other.tenant == job.tenant]
+        token = job.request.client_request_token
+        for other in mine:
+            if token is not None and other.request.client_request_token == token:
+                if other.request != job.request:
+                    raise ConflictError("The clientRequestToken was used before, with other parameters.")
+                return other
+        for other in mine:
+            if other.request.job_name == job.request.job_name:
+                raise ConflictError("The job's name is taken.")
+            promises = other.request.imported_model_name == job.request.imported_model_name
+            if promises and other.stage not in ENDED:
+                raise ConflictError("The model's name is promised to another import.")
+        for model in self._catalog.model_rows.values():
+            if model.tenant == job.tenant and model.name == job.request.imported_model_name:
+                raise ConflictError("The model's name is taken.")
+        self._catalog.job_rows[job.id] = job
+        return job
+
+    async def get(self, tenant: Tenant | None, identifier: str) -> ImportJob:
+        """Returns a job by id or name; without a tenant, of any account by id only."""
+        job = self._catalog.job_rows.get(identifier)
+        if job is not None and tenant in (None, job.tenant):
+            return job
+        for other in self._catalog.job_rows.values():
+            if other.tenant == tenant and other.request.job_name == identifier:
+                return other
+        raise NotFoundError(f"Could not find the model import job {identifier}.")
+
+    async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportJob]:
+        """Returns a page of jobs."""
+        rows = [job for job in self._catalog.job_rows.values() if job.tenant == tenant]
+        if query.stages is not None:
+            rows = [job for job in rows if job.stage in query.stages]
+        return _page([(job.request.job_name, job) for job in rows], query)
+
+    async def move(
+        self,
+        job_id: str,
+        to: Stage,
+        *,
+        allowed_from: frozenset[Stage],
+        at: datetime,
+        failure_message: str | None = None,
+    ) -> ImportJob:
+        """Moves a job to a stage. Raises IllegalMoveError when it stands in none of `allowed_from`."""
+        job = self._catalog.job_rows.get(job_id)
+        if job is None or job.stage not in allowed_from:
+            raise IllegalMoveError(f"job {job_id} is in none of the stages that lead to {to}")
+        progress = job.progress
+        if job.stage is not to:
+            progress = Progress(bytes_total=progress.bytes_total, stage_started_at=at)
+        moved = replace(
+            job,
+            stage=to,
+            modified_at=at,
+            progress=progress,
+            ended_at=at if to in ENDED else None,
+            failure_message=failure_message,
+            wrapped_key=None if to in ENDED else job.wrapped_key,
+        )
+        self._catalog.job_rows[job_id] = moved
+        return moved
+
+    async def record(self, job_id: str, note: JobNote) -> None:
+        """Keeps what a running job tells of itself. Raises IllegalMoveError when the job has ended."""
+        job = self._catalog.job_rows.get(job_id)
+        if job is None or job.stage in ENDED:
+            raise IllegalMoveError(f"job {job_id} has ended")
+        progress = replace(
+            job.progress,
+            bytes_done=max(job.progress.bytes_done, note.bytes_done or 0),
+            bytes_total=job.progress.bytes_total if note.bytes_total is None else note.bytes_total,
+        )
+        self._catalog.job_rows[job_id] = replace(
+            job,
+            progress=progress,
+            report=job.report if note.report is None else note.report,
+            wrapped_key=job.wrapped_key if note.wrapped_key is None else note.wrapped_key,
+        )
+
+    async def unfinished(self) -> Sequence[ImportJob]:
+        """Returns the unended jobs of all accounts, oldest first."""
+        running = [job for job in self._catalog.job_rows.values() if job.stage not in ENDED]
+        return sorted(running, key=lambda job: (job.created_at, job.id))
+
+
+class FakeModelCatalog:
+    """ModelCatalog on a dictionary."""
+
+    def __init__(self, catalog: FakeCatalog) -> None:
+        self._catalog = catalog
+
+    async def publish(self, model: ImportedModel, *, allowed_from: frozenset[Stage]) -> None:
+        """Makes the model visible and its job Completed. Raises IllegalMoveError."""
+        await self._catalog.jobs.move(model.job_id, Stage.COMPLETED, allowed_from=allowed_from, at=model.created_at)
+        self._catalog.model_rows[model.id] = model
+
+    async def get(self, tenant: Tenant, identifier: str) -> ImportedModel:
+        """Returns a model by id or name. Raises NotFoundError."""
+        model = self._catalog.model_rows.get(identifier)
+        if model is not None and model.tenant == tenant:
+            return model
+        for other in self._catalog.model_rows.values():
+            if other.tenant == tenant and other.name == identifier:
+                return other
+        raise NotFoundError(f"Could not find the imported model {identifier}.")
+
+    async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportedModel]:
+        """Returns a page of models."""
+        rows = [model for model in self._catalog.model_rows.values() if model.tenant == tenant]
+        return _page([(model.name, model) for model in rows], query)
+
+    async def delete(self, tenant: Tenant, model_id: str) -> bool:
+        """Forgets a model; True when no other model uses its artifact. Raises NotFoundError."""
+        model = self._catalog.model_rows.get(model_id)
+        if model is None or model.tenant != tenant:
+            raise NotFoundError(f"Could not find the imported model {model_id}.")
+        del self._catalog.model_rows[model_id]
+        others = self._catalog.model_rows.values()
+        return all(other.artifact.artifact_id != model.artifact.artifact_id for other in others)
+
+    async def artifact_ids(self) -> Sequence[str]:
+        """Lists the artifacts that models of any account point to."""
+        return sorted({model.artifact.artifact_id for model in self._catalog.model_rows.values()})
+
+
+def _page(rows: list[tuple[str, Listed]], query: ListQuery) -> Page[Listed]:
+    found = [
+        item
+        for name, item in rows
+        if (query.name_contains is None or query.name_contains in name)
+        and (query.created_after is None or item.created_at >= query.created_after)
+        and (query.created_before is None or item.created_at <= query.created_before)
+    ]
+    found.sort(key=lambda item: (item.created_at, item.id), reverse=not query.is_ascending)
+    if query.after is not None:
+        at = query.after
+        found = [
+            item
+            for item in found
+            if ((item.created_at, item.id) > at if query.is_ascending else (item.created_at, item.id) < at)
+        ]
+    return Page(items=tuple(found[: query.limit]), has_more=len(found) > query.limit)

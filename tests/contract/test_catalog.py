@@ -1,0 +1,286 @@
+"""What every catalog does: the fake and SQL on SQLite."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from tests.samples import TENANT, sample_job
+
+from outcrop.adapters.catalog_sql import Database, SqlJobCatalog, SqlModelCatalog
+from outcrop.arn import Tenant
+from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
+from outcrop.ports import JobCatalog, ModelCatalog
+from outcrop.records import ArtifactRef, ImportedModel, ImportJob, JobNote, ListQuery, ModelFacts, Stage, Tag
+from outcrop.testing.catalog import FakeCatalog
+from outcrop.testing.clock import BEGIN
+
+pytestmark = pytest.mark.anyio
+
+OTHER = Tenant(account="111111111111", region="us-east-1")
+LATER = BEGIN + timedelta(minutes=5)
+
+
+class Catalog(Protocol):
+    """Both catalogs of one database."""
+
+    jobs: JobCatalog
+    models: ModelCatalog
+
+
+class SqlCatalog:
+    """Both catalogs of a real database."""
+
+    def __init__(self, database: Database) -> None:
+        self.jobs = SqlJobCatalog(database)
+        self.models = SqlModelCatalog(database)
+
+
+@pytest.fixture(params=["fake", "sqlite"])
+def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
+    """An empty catalog."""
+    if request.param == "fake":
+        yield FakeCatalog()
+        return
+    database = Database(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    database.migrate()
+    yield SqlCatalog(database)
+    database.close()
+
+
+def model_of(job: ImportJob, **changes: object) -> ImportedModel:
+    """The model that a job makes."""
+    model = ImportedModel(
+        id=job.model_id,
+        tenant=job.tenant,
+        name=job.request.imported_model_name,
+        job_id=job.id,
+        job_name=job.request.job_name,
+        source_uri=job.request.source_uri,
+        created_at=LATER,
+        facts=ModelFacts(
+            architecture="llama",
+            is_instruct=True,
+            parameters=140_000_000_000,
+            weight_bytes=280_000_000_000,
+            context_length=131072,
+            custom_model_units=8,
+        ),
+        artifact=ArtifactRef(
+            artifact_id=job.artifact_id, manifest_sha256="ab" * 32, key_arn=job.key_arn, wrapped_key=b"\0wrapped"
+        ),
+        is_customer_key=True,
+        evidence={"tokens": 3},
+        tags=(Tag(key="team", value="rocks"),),
+    )
+    return replace(model, **changes)
+
+
+async def published(catalog: Catalog, number: int = 1) -> ImportedModel:
+    """A job that ran to its end, and its model."""
+    job = await catalog.jobs.create(sample_job(number))
+    await catalog.jobs.move(job.id, Stage.PUBLISH, allowed_from=frozenset(Stage), at=LATER)
+    model = model_of(job)
+    await catalog.models.publish(model, allowed_from=frozenset({Stage.PUBLISH}))
+    return model
+
+
+async def test_a_job_is_read_as_it_was_created(catalog: Catalog) -> None:
+    """By id and by name; every member survives."""
+    job = sample_job(1)
+
+    await catalog.jobs.create(job)
+
+    for identifier in (job.id, job.request.job_name):
+        found = await catalog.jobs.get(TENANT, identifier)
+        assert replace(found, request=replace(found.request, job_tags=job.request.job_tags)) == job
+
+
+async def test_another_tenant_sees_nothing(catalog: Catalog) -> None:
+    """Neither by id nor by name, and not in lists; names may be used again there."""
+    model = await published(catalog)
+
+    for tenant in (OTHER, Tenant(account=TENANT.account, region="eu-central-1")):
+        with pytest.raises(NotFoundError):
+            await catalog.jobs.get(tenant, model.job_id)
+        with pytest.raises(NotFoundError):
+            await catalog.models.get(tenant, model.name)
+        with pytest.raises(NotFoundError):
+            await catalog.models.delete(tenant, model.id)
+        assert (await catalog.jobs.find(tenant, ListQuery(limit=9))).items == ()
+        assert (await catalog.models.find(tenant, ListQuery(limit=9))).items == ()
+    await catalog.jobs.create(replace(sample_job(1), id="otherjob0001", tenant=OTHER))
+
+
+async def test_names_are_unique(catalog: Catalog) -> None:
+    """A job's name for good; a model's name while an import promises it or a model carries it."""
+    first = await catalog.jobs.create(sample_job(1))
+
+    with pytest.raises(ConflictError):
+        await catalog.jobs.create(replace(sample_job(2), request=replace(sample_job(2).request, job_name="job-1")))
+    second = sample_job(2)
+    second = replace(second, request=replace(second.request, imported_model_name=first.request.imported_model_name))
+    with pytest.raises(ConflictError):
+        await catalog.jobs.create(second)
+    await catalog.jobs.move(first.id, Stage.FAILED, allowed_from=frozenset(Stage), at=LATER, failure_message="no")
+    await catalog.jobs.create(second)
+
+
+async def test_a_models_name_is_free_after_it_is_deleted(catalog: Catalog) -> None:
+    """Deleting a model frees its name, and not before."""
+    model = await published(catalog)
+    again = sample_job(2)
+    again = replace(again, request=replace(again.request, imported_model_name=model.name))
+    with pytest.raises(ConflictError):
+        await catalog.jobs.create(again)
+
+    assert await catalog.models.delete(TENANT, model.id)
+
+    await catalog.jobs.create(again)
+    with pytest.raises(NotFoundError):
+        await catalog.models.get(TENANT, model.id)
+
+
+async def test_a_repeated_token_returns_the_first_job(catalog: Catalog) -> None:
+    """The same token and request make no second job; another request with it is a conflict."""
+    job = sample_job(1)
+    job = replace(job, request=replace(job.request, client_request_token="token"))
+    await catalog.jobs.create(job)
+
+    again = await catalog.jobs.create(replace(job, id="another00001", model_id="another00002"))
+
+    assert again.id == job.id
+    changed = replace(job.request, role_arn="arn:aws:iam::000000000000:role/other")
+    with pytest.raises(ConflictError):
+        await catalog.jobs.create(replace(job, id="another00001", request=changed))
+
+
+async def test_racing_creates_make_one_job(catalog: Catalog) -> None:
+    """Fifty calls with one token: one job, and everybody is told of it."""
+    job = sample_job(1)
+    job = replace(job, request=replace(job.request, client_request_token="token"))
+
+    made = await asyncio.gather(*(catalog.jobs.create(replace(job, id=f"racing{number:06}")) for number in range(50)))
+
+    assert len({each.id for each in made}) == 1
+    assert len((await catalog.jobs.find(TENANT, ListQuery(limit=99))).items) == 1
+
+
+async def test_a_move_names_where_it_may_start(catalog: Catalog) -> None:
+    """A job that stands elsewhere does not move, and says so."""
+    job = await catalog.jobs.create(sample_job(1))
+
+    moved = await catalog.jobs.move(job.id, Stage.PLAN, allowed_from=frozenset({Stage.QUEUED}), at=LATER)
+
+    assert (moved.stage, moved.modified_at, moved.ended_at) == (Stage.PLAN, LATER, None)
+    with pytest.raises(IllegalMoveError):
+        await catalog.jobs.move(job.id, Stage.PLAN, allowed_from=frozenset({Stage.QUEUED}), at=LATER)
+
+
+async def test_the_end_of_a_job_takes_its_key(catalog: Catalog) -> None:
+    """A job that ended says when and why, keeps no wrapped key, and takes no more notes."""
+    job = await catalog.jobs.create(sample_job(1))
+    await catalog.jobs.record(job.id, JobNote(wrapped_key=b"wrapped"))
+    assert (await catalog.jobs.get(None, job.id)).wrapped_key == b"wrapped"
+
+    await catalog.jobs.move(job.id, Stage.FAILED, allowed_from=frozenset(Stage), at=LATER, failure_message="why")
+
+    ended = await catalog.jobs.get(None, job.id)
+    assert (ended.ended_at, ended.failure_message, ended.wrapped_key) == (LATER, "why", None)
+    with pytest.raises(IllegalMoveError):
+        await catalog.jobs.record(job.id, JobNote(bytes_done=1))
+
+
+async def test_progress_never_runs_backwards(catalog: Catalog) -> None:
+    """Within a stage bytes only grow, also when it is entered again; a new stage begins at zero."""
+    job = await catalog.jobs.create(sample_job(1))
+    await catalog.jobs.move(job.id, Stage.COPY, allowed_from=frozenset(Stage), at=BEGIN)
+    await catalog.jobs.record(job.id, JobNote(bytes_done=50, bytes_total=100, report={"schema": "x"}))
+
+    await catalog.jobs.record(job.id, JobNote(bytes_done=20))
+    again = await catalog.jobs.move(job.id, Stage.COPY, allowed_from=frozenset({Stage.COPY}), at=LATER)
+    verified = await catalog.jobs.move(job.id, Stage.VERIFY, allowed_from=frozenset({Stage.COPY}), at=LATER)
+
+    assert (again.progress.bytes_done, again.progress.bytes_total) == (50, 100)
+    assert again.progress.stage_started_at == BEGIN
+    assert (verified.progress.bytes_done, verified.progress.stage_started_at) == (0, LATER)
+    assert verified.report == {"schema": "x"}
+
+
+async def test_publishing_is_one_step(catalog: Catalog) -> None:
+    """The model appears and the job completes together, once."""
+    model = await published(catalog)
+
+    job = await catalog.jobs.get(TENANT, model.job_id)
+    found = await catalog.models.get(TENANT, model.name)
+
+    assert (job.stage, job.ended_at) == (Stage.COMPLETED, LATER)
+    assert replace(found, tags=model.tags) == model
+    assert await catalog.models.artifact_ids() == [model.artifact.artifact_id]
+    with pytest.raises(IllegalMoveError):
+        await catalog.models.publish(model, allowed_from=frozenset({Stage.PUBLISH}))
+
+
+async def test_a_failed_job_publishes_nothing(catalog: Catalog) -> None:
+    """A worker that was given up for dead cannot publish after the job has failed."""
+    job = await catalog.jobs.create(sample_job(1))
+    await catalog.jobs.move(job.id, Stage.FAILED, allowed_from=frozenset(Stage), at=LATER, failure_message="no")
+
+    with pytest.raises(IllegalMoveError):
+        await catalog.models.publish(model_of(job), allowed_from=frozenset({Stage.PUBLISH}))
+
+    assert (await catalog.models.find(TENANT, ListQuery(limit=9))).items == ()
+
+
+async def test_an_artifact_outlives_all_but_its_last_model(catalog: Catalog) -> None:
+    """Deleting says whether the bytes may go."""
+    first = await published(catalog, 1)
+    second = await catalog.jobs.create(sample_job(2))
+    await catalog.jobs.move(second.id, Stage.PUBLISH, allowed_from=frozenset(Stage), at=LATER)
+    shared = replace(model_of(second), artifact=first.artifact)
+    await catalog.models.publish(shared, allowed_from=frozenset({Stage.PUBLISH}))
+
+    assert not await catalog.models.delete(TENANT, first.id)
+    assert await catalog.models.delete(TENANT, shared.id)
+
+
+@pytest.mark.parametrize("is_ascending", [False, True])
+async def test_pages_cover_a_list_exactly(catalog: Catalog, *, is_ascending: bool) -> None:
+    """Every job once, in order, also those created in the same microsecond."""
+    for number in range(1, 8):
+        await catalog.jobs.create(replace(sample_job(number), created_at=BEGIN + timedelta(seconds=number // 3)))
+    seen: list[ImportJob] = []
+    query = ListQuery(limit=2, is_ascending=is_ascending)
+
+    while True:
+        page = await catalog.jobs.find(TENANT, query)
+        seen.extend(page.items)
+        if not page.has_more:
+            break
+        query = replace(query, after=(seen[-1].created_at, seen[-1].id))
+
+    keys = [(job.created_at, job.id) for job in seen]
+    assert keys == sorted(keys, reverse=not is_ascending)
+    assert len(set(keys)) == 7
+
+
+async def test_lists_are_filtered(catalog: Catalog) -> None:
+    """By part of the name, by time, and by stage; wildcards of SQL are letters like others."""
+    for number in range(1, 4):
+        await catalog.jobs.create(replace(sample_job(number), created_at=BEGIN + timedelta(hours=number)))
+    await catalog.jobs.move(sample_job(2).id, Stage.FAILED, allowed_from=frozenset(Stage), at=LATER)
+
+    async def found(**filters: object) -> list[str]:
+        page = await catalog.jobs.find(TENANT, ListQuery(limit=9, **filters))
+        return [job.request.job_name for job in page.items]
+
+    assert await found() == ["job-3", "job-2", "job-1"]
+    assert await found(name_contains="b-2") == ["job-2"]
+    assert await found(name_contains="job_") == []
+    assert await found(created_after=BEGIN + timedelta(hours=2)) == ["job-3", "job-2"]
+    assert await found(created_before=BEGIN + timedelta(hours=1)) == ["job-1"]
+    assert await found(stages=frozenset({Stage.FAILED})) == ["job-2"]
+    assert [job.request.job_name for job in await catalog.jobs.unfinished()] == ["job-1", "job-3"]
