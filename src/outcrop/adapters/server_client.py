@@ -1,0 +1,65 @@
+"""A client of a running server: boto3 for AWS's operations, a signed GET for the progress of an import."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.client import BaseClient
+from botocore.config import Config
+
+from outcrop.records import Principal
+
+READ_TIMEOUT_S = 300
+PROGRESS_TIMEOUT_S = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A server that the commands talk to, as one principal."""
+
+    url: str
+    region: str
+    principal: Principal
+
+    def client(self, service: str) -> BaseClient:
+        """Returns a boto3 client for `bedrock` or `bedrock-runtime`."""
+        return self._session().client(
+            service,
+            endpoint_url=self.url,
+            # A cold model takes as long as it takes: the standard three attempts would give up in a second.
+            config=Config(read_timeout=READ_TIMEOUT_S, retries={"mode": "standard", "total_max_attempts": 10}),
+        )
+
+    def progress(self, job: str) -> Mapping[str, Any]:
+        """Returns how far an import is. Raises urllib's errors."""
+        request = AWSRequest(method="GET", url=f"{self.url}/outcrop/import-jobs/{quote(job, safe='')}")
+        SigV4Auth(self._session().get_credentials(), "bedrock", self.region).add_auth(request)
+        prepared = request.prepare()
+        signed = urllib.request.Request(prepared.url, headers=dict(prepared.headers))  # noqa: S310  # our server's URL
+        with urllib.request.urlopen(signed, timeout=PROGRESS_TIMEOUT_S) as response:  # noqa: S310  # as above
+            found: dict[str, Any] = json.load(response)
+            return found
+
+    def is_live(self) -> bool:
+        """Says whether the server answers."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/health/live", timeout=PROGRESS_TIMEOUT_S):  # noqa: S310  # as above
+                return True
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _session(self) -> boto3.Session:
+        return boto3.Session(
+            aws_access_key_id=self.principal.access_key_id,
+            aws_secret_access_key=self.principal.secret_access_key,
+            region_name=self.region,
+        )

@@ -1,0 +1,186 @@
+"""Vault on a local folder.
+
+    staging/ARTIFACT/…     files that are being written or wait to be published
+    artifacts/ARTIFACT/…   published artifacts; never changed
+
+A file is written under a unique temporary name, preallocated, synced, and only then takes its name; publishing is one
+rename. So what has a name is whole, and what is in `artifacts` is whole for good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from outcrop.errors import IntegrityError, StorageError
+from outcrop.ports import Buffer
+
+
+class LocalVault:
+    """Sealed artifacts in a folder of this machine, or of a file system that several machines mount."""
+
+    def __init__(self, root: Path) -> None:
+        self._staging = root / "staging"
+        self._artifacts = root / "artifacts"
+        with _translated(root):
+            self._staging.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._artifacts.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    @asynccontextmanager
+    async def create(self, artifact_id: str, path: str, size_bytes: int) -> AsyncIterator[_LocalFile]:
+        """Opens a staged file of a known sealed size, anew; leaving the context without error has synced its bytes."""
+        final = self._staging / artifact_id / path
+        temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex}")
+        descriptor = await asyncio.to_thread(_open_new, temporary, size_bytes)
+        try:
+            try:
+                yield _LocalFile(descriptor, temporary)
+                await asyncio.to_thread(_keep, descriptor, temporary, final)
+            finally:
+                os.close(descriptor)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    async def read(self, artifact_id: str, path: str, start: int, end: int) -> Buffer:
+        """Returns exactly [start, end) of a sealed file, staged or published. Raises IntegrityError for less."""
+        return await asyncio.to_thread(self._read, artifact_id, path, start, end)
+
+    async def size(self, artifact_id: str, path: str) -> int:
+        """Returns the size of a sealed file in bytes, staged or published. Raises IntegrityError if there is none."""
+        return await asyncio.to_thread(self._size, artifact_id, path)
+
+    async def publish(self, artifact_id: str) -> None:
+        """Makes a staged artifact permanent, durably; does nothing when it already is."""
+        await asyncio.to_thread(self._publish, artifact_id)
+
+    async def delete(self, artifact_id: str) -> None:
+        """Removes an artifact, staged or published, and everything of it; does nothing when there is none."""
+        await asyncio.to_thread(self._delete, artifact_id)
+
+    async def artifact_ids(self) -> Sequence[str]:
+        """Lists the artifacts of which the vault holds anything, staged or published."""
+        return await asyncio.to_thread(self._list)
+
+    def _open(self, artifact_id: str, path: str) -> int:
+        for parent in (self._artifacts, self._staging):
+            try:
+                return os.open(parent / artifact_id / path, os.O_RDONLY)
+            except FileNotFoundError:
+                continue
+        raise IntegrityError(f"artifact {artifact_id} has no file {path}")
+
+    def _size(self, artifact_id: str, path: str) -> int:
+        with _translated(self._artifacts):
+            descriptor = self._open(artifact_id, path)
+            try:
+                return os.fstat(descriptor).st_size
+            finally:
+                os.close(descriptor)
+
+    def _read(self, artifact_id: str, path: str, start: int, end: int) -> Buffer:
+        with _translated(self._artifacts):
+            descriptor = self._open(artifact_id, path)
+            try:
+                data = memoryview(bytearray(end - start))
+                done = 0
+                while done < len(data):
+                    count = os.preadv(descriptor, [data[done:]], start + done)
+                    if count == 0:
+                        raise IntegrityError(f"file {path} of artifact {artifact_id} is shorter than it was sealed")
+                    done += count
+                return data
+            finally:
+                os.close(descriptor)
+
+    def _publish(self, artifact_id: str) -> None:
+        with _translated(self._artifacts):
+            try:
+                os.rename(self._staging / artifact_id, self._artifacts / artifact_id)  # noqa: PTH104  # needs the errors
+            except FileNotFoundError:
+                if not (self._artifacts / artifact_id).is_dir():
+                    raise IntegrityError(f"there is no artifact {artifact_id} to publish") from None
+            _sync_folder(self._artifacts)
+            _sync_folder(self._staging)
+
+    def _delete(self, artifact_id: str) -> None:
+        with _translated(self._artifacts):
+            for parent in (self._artifacts, self._staging):
+                if (parent / artifact_id).is_dir():
+                    # Renamed first, so that a kill in the middle leaves nothing that looks like an artifact.
+                    doomed = self._staging / f".deleted-{artifact_id}-{uuid.uuid4().hex}"
+                    os.rename(parent / artifact_id, doomed)  # noqa: PTH104  # as above
+                    _sync_folder(parent)
+                    shutil.rmtree(doomed)
+
+    def _list(self) -> list[str]:
+        with _translated(self._artifacts):
+            found = {entry.name for parent in (self._artifacts, self._staging) for entry in parent.iterdir()}
+            for name in [name for name in found if name.startswith(".deleted-")]:
+                shutil.rmtree(self._staging / name, ignore_errors=True)
+                found.discard(name)
+            return sorted(found)
+
+
+class _LocalFile:
+    """A staged file, still under its temporary name."""
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        self._descriptor = descriptor
+        self._path = path
+
+    async def write(self, offset: int, data: Buffer) -> None:
+        """Writes at an offset; calls may overlap in time, never in range."""
+        await asyncio.to_thread(self._write, offset, data)
+
+    def _write(self, offset: int, data: Buffer) -> None:
+        view = memoryview(data)
+        with _translated(self._path):
+            while len(view) > 0:
+                count = os.pwrite(self._descriptor, view, offset)
+                view, offset = view[count:], offset + count
+
+
+def _open_new(path: Path, size_bytes: int) -> int:
+    with _translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            if size_bytes > 0:
+                # A full disk is known now, not after an hour of copying.
+                os.posix_fallocate(descriptor, 0, size_bytes)
+        except BaseException:
+            os.close(descriptor)
+            path.unlink()
+            raise
+        return descriptor
+
+
+def _keep(descriptor: int, temporary: Path, final: Path) -> None:
+    with _translated(final):
+        os.fsync(descriptor)
+        temporary.replace(final)
+        _sync_folder(final.parent)
+        _sync_folder(final.parent.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    """Turns what the file system refuses into a StorageError that an operator can act on."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(f"the vault at {path}: {error.strerror or type(error).__name__}") from error
