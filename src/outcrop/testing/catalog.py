@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from outcrop.arn import Tenant
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
-from outcrop.records import ImportedModel, ImportJob, JobNote, ListQuery, Page, Progress, Stage
+from outcrop.records import ImportedModel, ImportJob, JobNote, ListQuery, Page, Stage
 
 Listed = TypeVar("Listed", ImportJob, ImportedModel)
 
@@ -83,14 +83,11 @@ class FakeJobCatalog:
         job = self._catalog.job_rows.get(job_id)
         if job is None or job.stage not in allowed_from:
             raise IllegalMoveError(f"job {job_id} is in none of the stages that lead to {to}")
-        progress = job.progress
-        if job.stage is not to:
-            progress = Progress(bytes_total=progress.bytes_total, stage_started_at=at)
         moved = replace(
             job,
             stage=to,
             modified_at=at,
-            progress=progress,
+            progress=job.progress.entered(to, at),
             ended_at=at if to in ENDED else None,
             failure_message=failure_message,
             wrapped_key=None if to in ENDED else job.wrapped_key,

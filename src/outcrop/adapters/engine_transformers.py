@@ -1,0 +1,55 @@
+"""The `transformers serve` engine: Hugging Face's own server, for CPUs and single GPUs; the embedded default.
+
+What was learnt from transformers 5.23 (`transformers/cli/serving`), and tested in tests/contract/test_engine.py:
+
+- The model that is named on the command line is loaded before the port opens, so `/health` means loaded. Of the time
+  from start to health, some 5 seconds here, all but a third of a second are imports. Its command line asks PyPI for
+  updates at each start in a fresh home, unless HF_HUB_DISABLE_UPDATE_CHECK is set.
+- A temperature alone does not make it sample: a model whose generation_config.json does not say `do_sample` stays
+  greedy. Only the request's `generation_config` reaches that, and top-k, min-p and the like.
+- It accepts `n`, `logprobs`, `response_format`, `tool_choice` and more, and ignores them; `frequency_penalty` becomes
+  another kind of penalty. So these are not among its features.
+- Texts end with the stop string that ended them. Parts of a message are joined by blanks.
+- A finish reason of `length` is also given when the last token allowed was the end of the text.
+- Requests are answered one at a time. Continuous batching would answer several, but all with the sampling parameters
+  of the first, so it is not used.
+- On a CPU that others use too, torch's threads wait for each other by spinning, and a reply of 28 tokens took 5.5 s in
+  place of 0.1 s (two cores, load 4). OMP_WAIT_POLICY=passive lets them sleep; an operator's own setting goes before it.
+- On a CPU the weights are not copied: the model goes on living in the memory files, after they were closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from outcrop.adapters.engine_profile import EngineProfile
+from outcrop.serving.capabilities import Capabilities, Feature, SamplingDialect
+
+CAPABILITIES = Capabilities(
+    engine="transformers serve",
+    features=frozenset({Feature.TOP_K, Feature.MIN_P, Feature.REPETITION_PENALTY, Feature.SEED}),
+    sampling=SamplingDialect.GENERATION_CONFIG,
+    keeps_stop_text=True,
+    takes_content_parts=False,
+)
+
+
+def transformers_profile(command: str | None, *, device: str = "auto") -> EngineProfile:
+    """Returns the profile of `transformers serve`.
+
+    Args:
+        command: path of the `transformers` program; None when it was not found.
+        device: `auto`, `cpu`, `cuda:0` and the like.
+    """
+
+    def arguments(folder: str, port: int) -> Sequence[str]:
+        return ("serve", folder, "--host", "127.0.0.1", "--port", str(port), "--device", device)
+
+    return EngineProfile(
+        capabilities=CAPABILITIES,
+        command=command,
+        install="pip install 'outcrop[transformers]'",
+        distribution="transformers",
+        arguments=arguments,
+        environment={"HF_HUB_DISABLE_UPDATE_CHECK": "1", "OMP_WAIT_POLICY": "passive"},
+    )

@@ -1,0 +1,110 @@
+"""Turns a typed request into what an engine is asked: a path of the OpenAI API and a body. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from outcrop.errors import ValidationError
+from outcrop.records import JsonObject, JsonValue, ModelFacts
+from outcrop.serving.bodies.request import InvokeRequest, Sampling, Schema
+from outcrop.serving.capabilities import Capabilities, SamplingDialect
+
+DEFAULT_MAX_TOKENS = 512
+"""Tokens when the caller sets no limit: what Meta's and Mistral's own models on Bedrock default to. AWS documents none
+for imported models (SPEC U16)."""
+
+CHAT_PATH = "/v1/chat/completions"
+COMPLETION_PATH = "/v1/completions"
+
+GENERATION_CONFIG_OPTIONS = ("top_k", "min_p", "repetition_penalty")
+"""Options that are sampling parameters, and travel with them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRequest:
+    """What to post to an engine."""
+
+    path: str
+    body: JsonObject = field(repr=False)
+
+
+def engine_request(request: InvokeRequest, capabilities: Capabilities, facts: ModelFacts) -> EngineRequest:
+    """Returns what to ask the engine.
+
+    A temperature that the caller does not give is left to the model's own generation_config.json, which both engines
+    read; where that says nothing, `transformers serve` is greedy and vLLM samples at 1.
+
+    Raises:
+        ValidationError: the engine lacks something that was asked for, or the model has no chat template.
+    """
+    _require_supported(request, capabilities)
+    if request.schema is Schema.CHAT and not facts.is_instruct:
+        raise ValidationError("messages: this model has no chat template; use prompt")
+    asked: dict[str, JsonValue] = {"max_tokens": _max_tokens(request.sampling, facts)}
+    if request.sampling.stop:
+        asked["stop"] = list(request.sampling.stop)
+    if capabilities.sampling is SamplingDialect.OPENAI:
+        asked |= _openai_sampling(request.sampling) | _openai_options(request.options)
+    else:
+        asked |= _generation_config(request)
+    if request.schema is Schema.CHAT:
+        asked["messages"] = [_message(message, capabilities) for message in request.messages]
+        return EngineRequest(path=CHAT_PATH, body=asked)
+    asked["prompt"] = request.prompt
+    return EngineRequest(path=COMPLETION_PATH, body=asked)
+
+
+def _require_supported(request: InvokeRequest, capabilities: Capabilities) -> None:
+    for member, feature in request.features:
+        if feature not in capabilities.features:
+            raise ValidationError(f"{member}: the engine ({capabilities.engine}) does not support {feature}")
+
+
+def _max_tokens(sampling: Sampling, facts: ModelFacts) -> int:
+    """No reply can be longer than the context; the default leaves half of a short one to the prompt."""
+    if sampling.max_tokens is None:
+        return max(1, min(DEFAULT_MAX_TOKENS, facts.context_length // 2))
+    return max(1, min(sampling.max_tokens, facts.context_length))
+
+
+def _openai_sampling(sampling: Sampling) -> dict[str, JsonValue]:
+    """A nucleus of 0 holds the likeliest token only, and vLLM refuses it as a number: it is asked for as greedy."""
+    if sampling.top_p == 0:
+        return {"temperature": 0}
+    given: dict[str, JsonValue] = {"temperature": sampling.temperature, "top_p": sampling.top_p}
+    return {member: value for member, value in given.items() if value is not None}
+
+
+def _openai_options(options: JsonObject) -> dict[str, JsonValue]:
+    asked = dict(options)
+    if asked.pop("return_logprobs", None):
+        asked |= {"logprobs": 1, "return_tokens_as_token_ids": True}
+    return asked
+
+
+def _generation_config(request: InvokeRequest) -> dict[str, JsonValue]:
+    """Says how to sample: transformers does so only when told, and takes top-k and the like nowhere else.
+
+    What the JSON leaves out comes from the model's own generation_config.json (`_prepare_generation_config`).
+    """
+    sampling = request.sampling
+    config: dict[str, JsonValue] = {
+        member: value for member, value in request.options.items() if member in GENERATION_CONFIG_OPTIONS
+    }
+    rest = {member: value for member, value in request.options.items() if member not in GENERATION_CONFIG_OPTIONS}
+    if sampling.temperature == 0 or sampling.top_p == 0:
+        config["do_sample"] = False
+    elif sampling.temperature is not None or sampling.top_p is not None or "top_k" in config or "min_p" in config:
+        config["do_sample"] = True
+        config |= _openai_sampling(sampling)
+    return rest | ({"generation_config": json.dumps(config)} if config else {})
+
+
+def _message(message: JsonObject, capabilities: Capabilities) -> JsonObject:
+    content = message.get("content")
+    if capabilities.takes_content_parts or not isinstance(content, list | tuple):
+        return message
+    texts = [str(part["text"]) for part in content if isinstance(part, Mapping)]
+    return {**message, "content": "\n".join(texts)}

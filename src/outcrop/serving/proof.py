@@ -1,0 +1,157 @@
+"""Proves that a model generates, and says what was seen: an import is not Completed without it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from outcrop.errors import (
+    EngineError,
+    ModelFailedError,
+    ModelNotReadyError,
+    ModelTimeoutError,
+    ProofFailedError,
+    ThrottledError,
+    UnavailableError,
+)
+from outcrop.ports import Clock, RunningEngine
+from outcrop.records import JsonObject, JsonValue, ModelFacts, ServableModel
+from outcrop.serving.bodies import InvokeRequest, ReplyIdentity, Sampling, Schema, answer, engine_request
+from outcrop.serving.capabilities import Capabilities, Feature
+from outcrop.serving.fleet import Fleet
+
+PROMPT = "Say hello."
+MAX_TOKENS = 16
+LOG_LINES = 3
+"""How many of the engine's last words a failed load quotes."""
+
+
+async def prove_model(
+    model: ServableModel,
+    facts: ModelFacts,
+    *,
+    fleet: Fleet,
+    capabilities: Capabilities,
+    clock: Clock,
+    load_s: float,
+) -> JsonObject:
+    """Loads a copy of a model in the fleet, where it stays for its first users, and proves it.
+
+    Args:
+        model: the model, published or about to be.
+        facts: what the checks learnt of it.
+        fleet: where it is loaded.
+        capabilities: what the fleet's engines can do.
+        clock: for measuring.
+        load_s: how long the load may take, in seconds.
+
+    Raises:
+        ProofFailedError: the engine refuses the model, or does not generate from it.
+        UnavailableError: there is no room for a copy at present.
+    """
+    try:
+        async with fleet.copy_of(model, hold_s=load_s) as engine:
+            return await prove(engine, facts, capabilities=capabilities, clock=clock)
+    except ModelNotReadyError as error:
+        raise ProofFailedError(f"the model was not loaded within {load_s:g} seconds") from error
+    except ThrottledError as error:
+        raise UnavailableError("the engine", error.message) from error
+    except EngineError as error:
+        raise ProofFailedError(_with_last_words(error)) from error
+
+
+async def prove(engine: RunningEngine, facts: ModelFacts, *, capabilities: Capabilities, clock: Clock) -> JsonObject:
+    """Generates greedily from a short prompt and returns the evidence. Raises ProofFailedError, EngineError.
+
+    Where the engine offers log probabilities they must be finite. Where it does not, a second request samples one
+    token: sampling from NaN or infinity fails, while the greedy choice among them is a token like any other.
+    """
+    schema = Schema.CHAT if facts.is_instruct else Schema.COMPLETION
+    has_logprobs = Feature.LOGPROBS in capabilities.features
+    asks: dict[str, JsonValue] = {"logprobs": True if schema is Schema.CHAT else 1} if has_logprobs else {}
+    began = clock.monotonic()
+    greedy = await _generate(
+        engine, _request(schema, Sampling(max_tokens=MAX_TOKENS, temperature=0), asks), facts, capabilities
+    )
+    seconds = clock.monotonic() - began
+    if has_logprobs:
+        _require_finite(greedy.logprobs)
+    else:
+        await _generate(engine, _request(schema, Sampling(max_tokens=1, temperature=1), {}), facts, capabilities)
+    return {
+        "engine": engine.description,
+        "schema": str(schema),
+        "prompt": PROMPT,
+        "text": greedy.text,
+        "input_tokens": greedy.input_tokens,
+        "output_tokens": greedy.output_tokens,
+        "seconds": round(seconds, 3),
+        "log_probabilities": [round(value, 6) for value in greedy.logprobs] if has_logprobs else None,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Generated:
+    text: JsonValue
+    input_tokens: int
+    output_tokens: int
+    logprobs: tuple[float, ...]
+
+
+async def _generate(
+    engine: RunningEngine, request: InvokeRequest, facts: ModelFacts, capabilities: Capabilities
+) -> _Generated:
+    asked = engine_request(request, capabilities, facts)
+    try:
+        reply = await engine.post(asked.path, asked.body)
+    except (ModelFailedError, ModelTimeoutError) as error:
+        raise ProofFailedError(f"the model does not generate on {engine.description}: {error.message}") from error
+    # Reading it as every user's reply is read proves that the reply is whole.
+    read = answer(request, reply, capabilities, ReplyIdentity(id="0" * 32, created=0, model="proof"))
+    if read.output_tokens < 1:
+        raise ProofFailedError(f"the model generated nothing on {engine.description}")
+    is_chat = request.schema is Schema.CHAT
+    return _Generated(
+        text=_at(reply, "choices", 0, *(("message", "content") if is_chat else ("text",))),
+        input_tokens=read.input_tokens,
+        output_tokens=read.output_tokens,
+        logprobs=tuple(_logprobs(reply, is_chat=is_chat)),
+    )
+
+
+def _request(schema: Schema, sampling: Sampling, options: JsonObject) -> InvokeRequest:
+    if schema is Schema.CHAT:
+        messages = ({"role": "user", "content": PROMPT},)
+        return InvokeRequest(schema=schema, messages=messages, sampling=sampling, options=options)
+    return InvokeRequest(schema=schema, prompt=PROMPT, sampling=sampling, options=options)
+
+
+def _require_finite(logprobs: Sequence[float]) -> None:
+    if not logprobs or not all(map(math.isfinite, logprobs)):
+        raise ProofFailedError("the model's log probabilities are not finite: its weights hold NaN or infinity")
+
+
+def _logprobs(reply: JsonObject, *, is_chat: bool) -> Iterator[float]:
+    """Yields the log probability of each token, NaN for what is none."""
+    found = _at(reply, "choices", 0, "logprobs", "content" if is_chat else "token_logprobs")
+    for item in found if isinstance(found, list | tuple) else ():
+        value = _at(item, "logprob") if is_chat else item
+        yield float(value) if isinstance(value, int | float) else math.nan
+
+
+def _at(value: JsonValue, *path: str | int) -> JsonValue:
+    """Returns what lies at a path of a JSON value, or None."""
+    for step in path:
+        if isinstance(value, Mapping) and isinstance(step, str):
+            value = value.get(step)
+        elif isinstance(value, list | tuple) and isinstance(step, int) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def _with_last_words(error: EngineError) -> str:
+    lines = [line for line in error.log_tail.splitlines() if line.strip()][-LOG_LINES:]
+    return f"{error}: {' / '.join(lines)}" if lines else str(error)

@@ -1,0 +1,144 @@
+"""An engine without a model: it answers canned words at once, so that tests see everything but the engine.
+
+It answers as `transformers serve` and vLLM do, in the parts of the OpenAI API that Outcrop uses, and passes the same
+contract (tests/contract/test_engine.py). A word is a token.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from outcrop.errors import EngineError, ModelFailedError
+from outcrop.records import JsonObject, JsonValue
+from outcrop.serving.capabilities import Capabilities, Feature
+
+CAPABILITIES = Capabilities(engine="null engine", features=frozenset({Feature.TOP_K, Feature.SEED}))
+MODEL = "null"
+WORDS = ("ever", "so", "many", "words", "and", "no", "model", "behind", "them,", "one", "after", "the", "other.")
+REPLY_WORDS = 64
+"""How many words an answer has that nothing cuts short."""
+
+CHAT_PATH = "/v1/chat/completions"
+COMPLETION_PATH = "/v1/completions"
+
+
+class NullEngine:
+    """Starts null engines."""
+
+    async def start(self, folder: str, *, label: str) -> NullRunningEngine:
+        """Returns an engine. Raises EngineError when the folder holds no model, as a real engine does."""
+        if not Path(folder, "config.json").is_file():  # noqa: ASYNC240  # a test's folder is not slow
+            raise EngineError("null engine ended while it loaded the model", log_tail="there is no config.json")
+        return NullRunningEngine(label)
+
+
+class NullRunningEngine:
+    """An engine in this process."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._is_alive = True
+        self.posted: list[tuple[str, JsonObject]] = []
+        """What was asked, path and body, for tests to look at."""
+
+    @property
+    def description(self) -> str:
+        """Engine and version."""
+        return "null engine 1"
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it was neither stopped nor killed."""
+        return self._is_alive
+
+    async def post(self, path: str, body: JsonObject) -> JsonObject:
+        """Returns canned words. Raises ModelFailedError for what a real engine refuses, EngineError once it ended."""
+        if not self._is_alive:
+            raise EngineError("null engine has ended")
+        self.posted.append((path, body))
+        status, document = answer(path, body)
+        if status != 200:  # noqa: PLR2004  # HTTP's OK
+            raise ModelFailedError(str(document["error"]), original_status=status, resource_name=self._label)
+        return document
+
+    async def stop(self) -> None:
+        """Ends the engine."""
+        self._is_alive = False
+
+    def kill(self) -> None:
+        """Ends the engine as a crash does."""
+        self._is_alive = False
+
+
+def answer(path: str, body: JsonObject) -> tuple[int, JsonObject]:
+    """Returns an HTTP status and a document: a canned reply, or what is wrong with the request."""
+    if path not in (CHAT_PATH, COMPLETION_PATH):
+        return 404, {"error": "Not Found"}
+    asked = body.get("messages" if path == CHAT_PATH else "prompt")
+    if not isinstance(asked, list if path == CHAT_PATH else str):
+        return 400, {"error": "prompt must be a string, or messages a list"}
+    text, generated, finish_reason = _generate(body)
+    usage = {"prompt_tokens": _count(asked), "completion_tokens": generated, "total_tokens": _count(asked) + generated}
+    choice: JsonObject = {"index": 0, "finish_reason": finish_reason}
+    if path == CHAT_PATH:
+        choice = {**choice, "message": {"role": "assistant", "content": text}}
+    else:
+        choice = {**choice, "text": text}
+    return 200, {"id": "null", "created": 0, "model": MODEL, "choices": [choice], "usage": usage}
+
+
+async def app(
+    scope: Mapping[str, Any],
+    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+) -> None:
+    """The null engine as an ASGI application, to be served on a port and used by its URL."""
+    if scope["type"] != "http":
+        raise NotImplementedError(f"the null engine speaks HTTP only, not {scope['type']}")
+    content, has_more = b"", True
+    while has_more:
+        message = await receive()
+        content += message.get("body", b"")
+        has_more = message.get("more_body", False)
+    status, document = _route(scope["method"], scope["path"], content)
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(document).encode()})
+
+
+def _route(method: str, path: str, content: bytes) -> tuple[int, JsonObject]:
+    match method, path:
+        case "GET", "/health":
+            return 200, {"status": "ok"}
+        case "GET", "/v1/models":
+            return 200, {"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "outcrop"}]}
+        case "POST", _:
+            return answer(path, json.loads(content))
+        case _:
+            return 404, {"error": "Not Found"}
+
+
+def _generate(body: JsonObject) -> tuple[str, int, str]:
+    """Returns text, its number of tokens, and why it ended. OpenAI's texts do not hold the stop string."""
+    limit, stop = body.get("max_tokens"), body.get("stop")
+    allowed = limit if isinstance(limit, int) else REPLY_WORDS
+    stops = [str(item) for item in stop] if isinstance(stop, list) else []
+    text = ""
+    for generated, word in enumerate(itertools.islice(itertools.cycle(WORDS), min(allowed, REPLY_WORDS)), start=1):
+        text += word if generated == 1 else f" {word}"
+        found = min((text.index(string) for string in stops if string in text), default=None)
+        if found is not None:
+            return text[:found], generated, "stop"
+    return text, min(allowed, REPLY_WORDS), "length" if allowed <= REPLY_WORDS else "stop"
+
+
+def _count(asked: JsonValue) -> int:
+    """Returns the number of tokens of a prompt, or of all contents of a conversation."""
+    if isinstance(asked, str):
+        return max(1, len(asked.split()))
+    messages = asked if isinstance(asked, list) else []
+    return sum(_count(str(message.get("content"))) for message in messages if isinstance(message, dict))

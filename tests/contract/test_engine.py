@@ -1,0 +1,282 @@
+"""What every engine does: the null engine, in this process and over HTTP, and the real ones that are installed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from outcrop import settings
+from outcrop.adapters import engine_transformers, engine_vllm
+from outcrop.adapters.engine_openai import ProcessEngine
+from outcrop.adapters.engine_profile import EngineProfile
+from outcrop.adapters.engine_remote import RemoteEngine
+from outcrop.adapters.engine_transformers import transformers_profile
+from outcrop.adapters.engine_vllm import vllm_profile
+from outcrop.errors import EngineError, ModelFailedError, ValidationError
+from outcrop.ports import Engine, RunningEngine
+from outcrop.records import JsonObject, ModelFacts
+from outcrop.serving.bodies import InvokeReply, ReplyIdentity, answer, engine_request, parse
+from outcrop.serving.capabilities import Capabilities, Feature
+from outcrop.testing import null_engine
+
+pytestmark = pytest.mark.anyio
+
+TRANSFORMERS = settings.find_program("transformers")
+VLLM = os.environ.get("OUTCROP_TEST_VLLM")  # path of a `vllm` program, in an environment of its own
+VLLM_OPTIONS = ("--dtype", "float32", "--enforce-eager", "--max-model-len", "256")
+
+FACTS = ModelFacts(
+    architecture="llama", is_instruct=True, parameters=1, weight_bytes=1, context_length=256, custom_model_units=1
+)
+IDENTITY = ReplyIdentity(id="0" * 32, created=0, model="model")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """An engine with a model loaded, and what it claims to do."""
+
+    kind: str
+    engine: Engine
+    running: RunningEngine
+    capabilities: Capabilities
+
+    async def invoke(self, **members: Any) -> InvokeReply:
+        """Sends an InvokeModel body, as the data plane does."""
+        request = parse(json.dumps(members).encode())
+        asked = engine_request(request, self.capabilities, FACTS)
+        return answer(request, await self.running.post(asked.path, asked.body), self.capabilities, IDENTITY)
+
+
+def process_engine(profile: EngineProfile, folder: Path, **environment: str) -> ProcessEngine:
+    """An engine that is started as a process."""
+    return ProcessEngine(
+        profile,
+        run_dir=folder / "run",
+        log_dir=folder / "logs",
+        environment={**settings.engine_environment(), **environment},
+    )
+
+
+def make(kind: str, folder: Path) -> tuple[Engine, Capabilities]:
+    """Makes an engine of a kind, and says what it claims to do."""
+    match kind:
+        case "null":
+            return null_engine.NullEngine(), null_engine.CAPABILITIES
+        case "remote":
+            transport = httpx.ASGITransport(app=null_engine.app)
+            return RemoteEngine("http://engine", transport=transport), null_engine.CAPABILITIES
+        case "transformers":
+            profile = transformers_profile(TRANSFORMERS, device="cpu")
+            return process_engine(profile, folder), engine_transformers.CAPABILITIES
+        case _:
+            profile = vllm_profile(VLLM, options=VLLM_OPTIONS)
+            return process_engine(profile, folder, VLLM_CPU_KVCACHE_SPACE="1"), engine_vllm.CAPABILITIES
+
+
+KINDS = [
+    "null",
+    "remote",
+    pytest.param(
+        "transformers",
+        marks=[
+            pytest.mark.engine,
+            pytest.mark.skipif(TRANSFORMERS is None, reason="outcrop[transformers] is not installed"),
+        ],
+    ),
+    pytest.param(
+        "vllm",
+        marks=[pytest.mark.engine, pytest.mark.skipif(VLLM is None, reason="OUTCROP_TEST_VLLM names no vllm program")],
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """Async tests run on asyncio, as Outcrop does."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="module", params=KINDS)
+async def subject(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_llama: Path
+) -> AsyncIterator[Subject]:
+    """An engine of each kind, with the tiny model loaded."""
+    engine, capabilities = make(request.param, tmp_path_factory.mktemp("engine"))
+    running = await engine.start(str(tiny_llama), label="arn:tiny")
+    yield Subject(kind=request.param, engine=engine, running=running, capabilities=capabilities)
+    await running.stop()
+
+
+def generation(reply: InvokeReply) -> str:
+    """The text of a reply to a BedrockCompletion."""
+    return str(reply.body["generation"])
+
+
+async def test_it_says_what_it_is(subject: Subject) -> None:
+    """Engine and version, for the evidence of an import."""
+    assert subject.running.is_alive
+    assert subject.running.description
+
+
+async def test_greedy_generation_is_repeatable(subject: Subject) -> None:
+    """The same prompt gives the same text and counts at temperature 0."""
+    first, second = [await subject.invoke(prompt="hello", max_gen_len=8, temperature=0) for _ in range(2)]
+
+    assert first == second
+    assert generation(first)
+
+
+async def test_the_limit_is_kept(subject: Subject) -> None:
+    """A text of as many tokens as were allowed ends for its length."""
+    reply = await subject.invoke(prompt="hello", max_gen_len=3, temperature=0)
+
+    assert reply.output_tokens == 3
+    assert reply.body["stop_reason"] == "length"
+
+
+async def test_counts_are_true(subject: Subject) -> None:
+    """The usage adds up, and a longer prompt has more tokens."""
+    short = await subject.invoke(prompt="one", max_tokens=2)
+    long = await subject.invoke(prompt="one two three", max_tokens=2)
+    usage = long.body["usage"]
+
+    assert isinstance(usage, Mapping)
+    assert usage["total_tokens"] == long.input_tokens + long.output_tokens
+    assert 0 < short.input_tokens < long.input_tokens
+
+
+async def test_a_chat_is_answered(subject: Subject) -> None:
+    """The model's template is applied by the engine, and the prompt counts with it."""
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hello"}]
+    chat = await subject.invoke(messages=messages, max_tokens=4, temperature=0)
+    choices = json.loads(json.dumps(chat.body))["choices"]
+
+    assert choices[0]["message"]["content"]
+    assert chat.output_tokens == 4
+    assert chat.input_tokens > 1
+
+
+async def test_text_ends_before_a_stop_string(subject: Subject) -> None:
+    """The stop string is not part of the text, and nothing comes after it."""
+    whole = generation(await subject.invoke(prompt="hello", max_gen_len=12, temperature=0))
+    stop = whole[3:5]
+
+    reply = await subject.invoke(prompt="hello", max_gen_len=12, temperature=0, stop=[stop])
+
+    assert generation(reply) == whole[: whole.index(stop)]
+    assert reply.body["stop_reason"] == "stop"
+    assert reply.output_tokens <= 12
+
+
+ASKS: Mapping[Feature, JsonObject] = {
+    Feature.TOP_K: {"top_k": 5},
+    Feature.MIN_P: {"min_p": 0.05},
+    Feature.REPETITION_PENALTY: {"repetition_penalty": 1.1},
+    Feature.SEED: {"seed": 7},
+    Feature.PENALTIES: {"frequency_penalty": 0.5, "presence_penalty": 0.5},
+    Feature.LOGIT_BIAS: {"logit_bias": {"5": 1}},
+    Feature.SEVERAL_CHOICES: {"n": 2},
+    Feature.ECHO: {"echo": True},
+    Feature.LOGPROBS: {"logprobs": 1},
+    Feature.PROMPT_LOGPROBS: {"prompt_logprobs": 1},
+    Feature.RESPONSE_FORMAT: {"response_format": {"type": "json_object"}},
+    Feature.STRUCTURED_OUTPUTS: {"structured_outputs": {"choice": ["yes", "no"]}},
+}
+
+
+async def test_it_can_do_what_it_claims_and_nothing_else_is_asked_of_it(subject: Subject) -> None:
+    """Every feature of the profile is accepted and answered; every other is refused before the engine is asked."""
+    for feature, ask in ASKS.items():
+        if feature not in subject.capabilities.features:
+            with pytest.raises(
+                ValidationError, match=rf"the engine \({subject.capabilities.engine}\) does not support"
+            ):
+                await subject.invoke(prompt="hello", max_tokens=6, temperature=0.8, **ask)
+            continue
+        reply = await subject.invoke(prompt="hello", max_tokens=6, temperature=0.8, **ask)
+        choices = json.loads(json.dumps(reply.body))["choices"]
+
+        assert len(choices) == (2 if feature is Feature.SEVERAL_CHOICES else 1), feature
+        assert all(choices[0][member] for member in {"logprobs", "prompt_logprobs"} & set(ask)), feature
+        if feature is Feature.STRUCTURED_OUTPUTS:
+            assert choices[0]["text"] in ("yes", "no")
+        if feature is Feature.ECHO:
+            assert choices[0]["text"].startswith("hello")
+
+
+async def test_log_probabilities_stand_under_their_token_s_id(subject: Subject) -> None:
+    """SPEC 10.1.3: one object of one id for each token, where the engine has them."""
+    if Feature.LOGPROBS_BY_ID not in subject.capabilities.features:
+        with pytest.raises(ValidationError, match="return_logprobs"):
+            await subject.invoke(prompt="hello", return_logprobs=True)
+        return
+    reply = await subject.invoke(prompt="hello", max_gen_len=4, temperature=0, return_logprobs=True)
+    logprobs = reply.body["logprobs"]
+
+    assert isinstance(logprobs, list)
+    assert len(logprobs) == 4
+    assert all(len(token) == 1 and next(iter(token)).isdigit() for token in logprobs)
+
+
+async def test_a_temperature_samples(subject: Subject) -> None:
+    """Different seeds give different texts, the same seed the same: the temperature is not ignored."""
+    if subject.kind in ("null", "remote"):
+        pytest.skip("the null engine does not sample")
+    texts = [
+        generation(await subject.invoke(prompt="hello", max_gen_len=12, temperature=1.5, seed=seed))
+        for seed in (1, 2, 1)
+    ]
+
+    assert texts[0] != texts[1]
+    assert texts[0] == texts[2]
+
+
+async def test_requests_at_the_same_time_are_not_mixed_up(subject: Subject) -> None:
+    """Each gets the answer to its own prompt."""
+    prompts = ["a", "bb bb", "c c c", "d d d d"]
+    alone = [await subject.invoke(prompt=prompt, max_gen_len=5, temperature=0) for prompt in prompts]
+
+    together = await asyncio.gather(
+        *(subject.invoke(prompt=prompt, max_gen_len=5, temperature=0) for prompt in prompts)
+    )
+
+    assert [reply.input_tokens for reply in together] == [reply.input_tokens for reply in alone]
+    assert [generation(reply) for reply in together] == [generation(reply) for reply in alone]
+
+
+@pytest.mark.parametrize(("path", "body", "status"), [("/v1/none", {}, 404), ("/v1/completions", {"prompt": 5}, 400)])
+async def test_a_refusal_has_the_engine_s_status(subject: Subject, path: str, body: JsonObject, status: int) -> None:
+    """What the engine refuses is a ModelFailedError, and the engine goes on."""
+    with pytest.raises(ModelFailedError) as caught:
+        await subject.running.post(path, body)
+
+    assert caught.value.original_status == status
+    assert caught.value.resource_name == "arn:tiny"
+    assert subject.running.is_alive
+
+
+async def test_a_folder_without_a_model_is_refused(subject: Subject, tmp_path: Path) -> None:
+    """An engine that cannot load what it is given does not start."""
+    if subject.kind == "remote":
+        pytest.skip("an engine that somebody else runs is not given the folder")
+
+    with pytest.raises(EngineError):
+        await subject.engine.start(str(tmp_path), label="arn:empty")
+
+
+async def test_a_stopped_engine_answers_no_more(subject: Subject) -> None:
+    """Stopping twice does no harm. It is the last test of each engine."""
+    await subject.running.stop()
+    await subject.running.stop()
+
+    assert not subject.running.is_alive
+    with pytest.raises(EngineError):
+        await subject.running.post("/v1/completions", {"prompt": "x"})
