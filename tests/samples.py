@@ -1,7 +1,7 @@
 """Values that several tests begin from."""
 
 from outcrop.arn import Tenant
-from outcrop.records import ImportJob, ImportRequest, Network, Progress, Stage, Tag
+from outcrop.records import ImportJob, ImportRequest, Network, Progress, Stage, StageEntry, Tag
 from outcrop.testing.clock import BEGIN
 from outcrop.testing.keys import SERVICE_KEY
 
@@ -27,5 +27,5 @@ def sample_job(number: int = 1, *, source_uri: str = "s3://models/m/") -> Import
         stage=Stage.QUEUED,
         created_at=BEGIN,
         modified_at=BEGIN,
-        progress=Progress(stage_started_at=BEGIN),
+        progress=Progress(entries=(StageEntry(stage=Stage.QUEUED, at=BEGIN),)),
     )

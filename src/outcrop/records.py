@@ -122,13 +122,32 @@ class ImportRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageEntry:
+    """When a job came to a stage for the first time, UTC."""
+
+    stage: Stage
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far the current stage is. Bytes are those of the source; both are 0 where a stage moves none."""
 
     bytes_done: int = 0
     bytes_total: int = 0
-    stage_started_at: datetime
-    """When the job entered its stage, UTC."""
+    entries: tuple[StageEntry, ...]
+    """Every stage that the job came to, the present one last."""
+
+    @property
+    def stage_started_at(self) -> datetime:
+        """When the job entered its stage, UTC."""
+        return self.entries[-1].at
+
+    def entered(self, stage: Stage, at: datetime) -> Progress:
+        """Returns the progress after a move; a stage that is entered again goes on where it was."""
+        if stage is self.entries[-1].stage:
+            return self
+        return Progress(bytes_total=self.bytes_total, entries=(*self.entries, StageEntry(stage=stage, at=at)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,8 @@ from outcrop.errors import SettingError
 
 Value = TypeVar("Value")
 
+DEFAULT_DATA = Path(".outcrop")
+
 
 def _setting(
     default: Value,
@@ -93,7 +95,7 @@ def _text(text: str) -> str:
 class Settings:
     """Every setting of the server and its commands, checked."""
 
-    data: Path = _setting(Path(".outcrop"), "Folder for the catalog, keys, sealed models and logs.", _folder)
+    data: Path = _setting(DEFAULT_DATA, "Folder for the catalog, keys, sealed models and logs.", _folder)
     host: str = _setting("127.0.0.1", "Address to listen on.", _text)
     port: int = _setting(8025, "Port to listen on; 0 takes a free one.", _port)
     vault: Path | None = _setting(
@@ -108,6 +110,9 @@ class Settings:
     engine: str = _setting("transformers", "Inference engine: transformers, vllm, or the URL of one.", _engine)
     engine_command: str = _setting(
         "", "Program that starts the engine; default: `transformers` or `vllm` beside this Python, then on PATH.", _text
+    )
+    engine_options: str = _setting(
+        "", "More options for `vllm serve`, as in a shell: `--dtype float32 --enforce-eager` for CPUs.", _text
     )
     engine_start_s: float = _setting(
         600.0, "Longest time that an engine may take to load a model, in seconds.", _at_least(1, float)
@@ -211,7 +216,7 @@ def load(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] 
     """
     given = flags or {}
     variables = os.environ if environment is None else environment
-    values: dict[str, Any] = {"data": Settings.__dataclass_fields__["data"].default.absolute()}
+    values: dict[str, Any] = {"data": DEFAULT_DATA.absolute()}
     for item, info in zip(dataclasses.fields(Settings), setting_infos(), strict=True):
         value, origin = given.get(item.name), info.flag
         if value is None:
@@ -238,8 +243,8 @@ def engine_environment() -> dict[str, str]:
 
     An allow-list, since a deny-list would forget the next secret: no AWS, Outcrop or hub credential passes.
     """
-    allowed = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
-    prefixes = ("NVIDIA_", "CUDA_", "VLLM_CPU_", "NCCL_")
+    allowed = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
+    prefixes = ("NVIDIA_", "CUDA_", "OMP_", "VLLM_CPU_", "NCCL_")
     return {name: value for name, value in os.environ.items() if name in allowed or name.startswith(prefixes)}
 
 

@@ -14,10 +14,21 @@ from sqlalchemy.exc import IntegrityError as ConstraintError
 
 from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.pages import page_query
-from outcrop.adapters.catalog_sql.tables import Moment, import_jobs, imported_models, tags
+from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
 from outcrop.arn import Tenant
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
-from outcrop.records import ImportJob, ImportRequest, JobNote, ListQuery, Network, Page, Progress, Stage, Tag
+from outcrop.records import (
+    ImportJob,
+    ImportRequest,
+    JobNote,
+    ListQuery,
+    Network,
+    Page,
+    Progress,
+    Stage,
+    StageEntry,
+    Tag,
+)
 
 ENDED = (Stage.COMPLETED, Stage.FAILED)
 
@@ -78,27 +89,11 @@ class SqlJobCatalog:
         failure_message: str | None = None,
     ) -> ImportJob:
         """Moves a job to a stage. Raises IllegalMoveError when it stands in none of `allowed_from`."""
-        has_ended = to in ENDED
-        is_new_stage = import_jobs.c.stage != to
-        update = (
-            import_jobs.update()
-            .where(import_jobs.c.id == job_id, import_jobs.c.stage.in_(sorted(allowed_from)))
-            .values(
-                stage=to,
-                modified_at=at,
-                # A stage that is entered again after a restart goes on; its progress never runs backwards.
-                stage_started_at=sa.case((is_new_stage, sa.literal(at, Moment)), else_=import_jobs.c.stage_started_at),
-                bytes_done=sa.case((is_new_stage, 0), else_=import_jobs.c.bytes_done),
-                ended_at=at if has_ended else None,
-                failure_message=failure_message,
-                # A job that has ended keeps no way to the weights: a model has its own copy, a failure none.
-                **({"wrapped_key": None} if has_ended else {}),
+        row = await self._database.transaction(
+            lambda connection: move_job(
+                connection, job_id, to, allowed_from=allowed_from, at=at, failure_message=failure_message
             )
-            .returning(*import_jobs.c)
         )
-        row = await self._database.transaction(lambda connection: connection.execute(update).one_or_none())
-        if row is None:
-            raise IllegalMoveError(f"job {job_id} is in none of the stages that lead to {to}")
         return _job_of(row)
 
     async def record(self, job_id: str, note: JobNote) -> None:
@@ -129,6 +124,42 @@ class SqlJobCatalog:
         )
         rows = await self._database.read(lambda connection: connection.execute(select).all())
         return [_job_of(row) for row in rows]
+
+
+def move_job(
+    connection: sa.Connection,
+    job_id: str,
+    to: Stage,
+    *,
+    allowed_from: frozenset[Stage],
+    at: datetime,
+    failure_message: str | None = None,
+) -> sa.Row[Any]:
+    """Moves a job within a transaction; returns its row. Raises IllegalMoveError."""
+    # Postgres holds the row for us; SQLite has let nobody else write since the transaction began.
+    found = connection.execute(sa.select(import_jobs).where(import_jobs.c.id == job_id).with_for_update()).one_or_none()
+    has_ended = to in ENDED
+    row = (
+        None
+        if found is None
+        else connection.execute(
+            import_jobs.update()
+            .where(import_jobs.c.id == job_id, import_jobs.c.stage.in_(sorted(allowed_from)))
+            .values(
+                stage=to,
+                modified_at=at,
+                ended_at=at if has_ended else None,
+                failure_message=failure_message,
+                **_progress_values(_progress_of(found).entered(to, at)),
+                # A job that has ended keeps no way to the weights: a model has its own copy, a failure none.
+                **({"wrapped_key": None} if has_ended else {}),
+            )
+            .returning(*import_jobs.c)
+        ).one_or_none()
+    )
+    if row is None:
+        raise IllegalMoveError(f"job {job_id} is in none of the stages that lead to {to}")
+    return row
 
 
 def _find(connection: sa.Connection, tenant: Tenant | None, identifier: str) -> sa.Row[Any] | None:
@@ -224,9 +255,7 @@ def _row_of(job: ImportJob) -> dict[str, Any]:
         "created_at": job.created_at,
         "modified_at": job.modified_at,
         "ended_at": job.ended_at,
-        "stage_started_at": job.progress.stage_started_at,
-        "bytes_done": job.progress.bytes_done,
-        "bytes_total": job.progress.bytes_total,
+        **_progress_values(job.progress),
         "failure_message": job.failure_message,
         "report": job.report,
         "wrapped_key": job.wrapped_key,
@@ -259,9 +288,23 @@ def _job_of(row: sa.Row[Any]) -> ImportJob:
         modified_at=row.modified_at,
         ended_at=row.ended_at,
         failure_message=row.failure_message,
-        progress=Progress(
-            bytes_done=row.bytes_done, bytes_total=row.bytes_total, stage_started_at=row.stage_started_at
-        ),
+        progress=_progress_of(row),
         report=row.report,
         wrapped_key=row.wrapped_key,
+    )
+
+
+def _progress_values(progress: Progress) -> dict[str, Any]:
+    return {
+        "bytes_done": progress.bytes_done,
+        "bytes_total": progress.bytes_total,
+        "stage_entries": [[entry.stage, entry.at.isoformat()] for entry in progress.entries],
+    }
+
+
+def _progress_of(row: sa.Row[Any]) -> Progress:
+    return Progress(
+        bytes_done=row.bytes_done,
+        bytes_total=row.bytes_total,
+        entries=tuple(StageEntry(stage=Stage(stage), at=datetime.fromisoformat(at)) for stage, at in row.stage_entries),
     )

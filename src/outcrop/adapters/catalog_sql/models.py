@@ -8,10 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from outcrop.adapters.catalog_sql.database import Database
+from outcrop.adapters.catalog_sql.jobs import move_job
 from outcrop.adapters.catalog_sql.pages import page_query
-from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
+from outcrop.adapters.catalog_sql.tables import imported_models, tags
 from outcrop.arn import Tenant
-from outcrop.errors import IllegalMoveError, NotFoundError
+from outcrop.errors import NotFoundError
 from outcrop.records import ArtifactRef, ImportedModel, ListQuery, ModelFacts, Page, Stage
 
 
@@ -25,19 +26,7 @@ class SqlModelCatalog:
         """In one transaction: makes the model visible and its job Completed. Raises IllegalMoveError."""
 
         def work(connection: sa.Connection) -> None:
-            completed = connection.execute(
-                import_jobs.update()
-                .where(import_jobs.c.id == model.job_id, import_jobs.c.stage.in_(sorted(allowed_from)))
-                .values(
-                    stage=Stage.COMPLETED,
-                    modified_at=model.created_at,
-                    stage_started_at=model.created_at,
-                    ended_at=model.created_at,
-                    wrapped_key=None,
-                )
-            ).rowcount
-            if completed == 0:
-                raise IllegalMoveError(f"job {model.job_id} is in no stage from which it may complete")
+            move_job(connection, model.job_id, Stage.COMPLETED, allowed_from=allowed_from, at=model.created_at)
             connection.execute(imported_models.insert().values(**_row_of(model)))
             if model.tags:
                 connection.execute(

@@ -64,7 +64,7 @@ import_jobs = sa.Table(
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("modified_at", Moment, nullable=False),
     sa.Column("ended_at", Moment),
-    sa.Column("stage_started_at", Moment, nullable=False),
+    sa.Column("stage_entries", Document, nullable=False),
     sa.Column("bytes_done", sa.BigInteger, nullable=False),
     sa.Column("bytes_total", sa.BigInteger, nullable=False),
     sa.Column("failure_message", sa.Text),

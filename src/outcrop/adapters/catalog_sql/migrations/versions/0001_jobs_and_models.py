@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger, nullable=False),
         sa.Column("modified_at", sa.BigInteger, nullable=False),
         sa.Column("ended_at", sa.BigInteger),
-        sa.Column("stage_started_at", sa.BigInteger, nullable=False),
+        sa.Column("stage_entries", sa.Text, nullable=False),
         sa.Column("bytes_done", sa.BigInteger, nullable=False),
         sa.Column("bytes_total", sa.BigInteger, nullable=False),
         sa.Column("failure_message", sa.Text),
