@@ -1,0 +1,1 @@
+"""How a model gets in: plan → check → copy → verify → prove → publish."""

@@ -1,0 +1,193 @@
+"""The durable workflow of an import: plan → check → copy → verify → prove → publish, or fail.
+
+Every step's outcome is JSON and is recorded by the job engine once it is true and synced; after a kill, the workflow
+runs again and gets the recorded outcomes until it comes to the first step that has none. So each step may run twice,
+and none may mind.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any, cast
+
+import structlog
+
+from outcrop.artifact.examine import examine
+from outcrop.artifact.manifest import file_from_json, file_to_json, source_from_json, source_to_json
+from outcrop.artifact.selection import select
+from outcrop.errors import IllegalMoveError, ModelRejectedError
+from outcrop.imports import copy, publish, verify
+from outcrop.imports.failure import failure_message, is_expected
+from outcrop.imports.inspection import inspect
+from outcrop.imports.job import ALLOWED_FROM
+from outcrop.imports.outages import through_outages
+from outcrop.imports.plan import plan
+from outcrop.imports.progress import ByteCounter
+from outcrop.imports.tools import ImportTools
+from outcrop.ports import RunStep
+from outcrop.records import ImportJob, JobNote, JsonObject, JsonValue, ModelFacts, SourceLocation, SourceObject, Stage
+
+log = structlog.get_logger()
+
+
+class _StepFailedError(Exception):
+    """A recorded step says that the import has failed. Never leaves this module."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class ImportPipeline:
+    """The workflow and its steps. `run` is what the job engine calls for each job."""
+
+    def __init__(self, tools: ImportTools) -> None:
+        self._tools = tools
+
+    async def run(self, job_id: str, run_step: RunStep) -> None:
+        """Runs the import to its end. Returns also when the job had ended already, or another worker ended it."""
+
+        async def step(name: str, work: Callable[[ImportJob], Awaitable[JsonValue]]) -> Any:
+            return await self._step(job_id, run_step, name, work)
+
+        try:
+            try:
+                objects = [source_from_json(item) for item in await step("plan", self._plan)]
+                facts = await step("check", lambda job: self._check(job, objects))
+                chosen = {item["path"]: source_from_json(item["source"]) for item in facts["chosen"]}
+                await step("prepare", lambda job: self._prepare(job, chosen))
+                files = [await step(f"copy {path}", partial(self._copy, chosen=chosen, path=path)) for path in chosen]
+                sha256 = await step("manifest", lambda job: self._manifest(job, files))
+                await step("verify", lambda job: self._verify(job, sha256))
+                evidence = await step("prove", lambda job: self._prove(job, sha256, facts["model"]))
+                await step("publish", lambda job: self._publish(job, sha256, facts["model"], evidence))
+            except _StepFailedError as failure:
+                message = failure.message
+                await run_step("fail", lambda: self._fail(job_id, message))
+        except IllegalMoveError as error:
+            # The job has ended, by a worker that took it over from this one: nothing here may touch it any more.
+            log.warning("job_given_up", job_id=job_id, reason=str(error))
+
+    async def _step(
+        self, job_id: str, run_step: RunStep, name: str, work: Callable[[ImportJob], Awaitable[JsonValue]]
+    ) -> JsonValue:
+        """Runs a step once, durably; a failure is recorded like a result, so that it is not tried again either."""
+        tools = self._tools
+
+        async def attempt() -> JsonValue:
+            job = await tools.jobs.get(None, job_id)
+            return await work(job)
+
+        async def outcome() -> JsonObject:
+            try:
+                return {"done": await through_outages(attempt, clock=tools.clock, outage_s=tools.outage_s)}
+            except IllegalMoveError:
+                raise
+            except Exception as error:  # the worker's loop: whatever went wrong, the job must end
+                message = failure_message(error, job_id=job_id)
+                if is_expected(error):
+                    log.warning("import_step_failed", job_id=job_id, step=name, reason=message)
+                else:
+                    log.exception("import_step_failed", job_id=job_id, step=name)
+                return {"failed": message}
+
+        recorded = cast("Mapping[str, JsonValue]", await run_step(name, outcome))
+        if "failed" in recorded:
+            raise _StepFailedError(str(recorded["failed"]))
+        return recorded["done"]
+
+    async def _enter(self, job: ImportJob, stage: Stage) -> ImportJob:
+        return await self._tools.jobs.move(job.id, stage, allowed_from=ALLOWED_FROM[stage], at=self._tools.clock.now())
+
+    async def _plan(self, job: ImportJob) -> JsonValue:
+        await self._enter(job, Stage.PLAN)
+        store = await self._tools.open_source(job)
+        objects = await plan(store, SourceLocation.parse(job.request.source_uri))
+        return [source_to_json(item) for item in objects]
+
+    async def _check(self, job: ImportJob, objects: list[SourceObject]) -> JsonValue:
+        await self._enter(job, Stage.CHECK)
+        tools, location = self._tools, SourceLocation.parse(job.request.source_uri)
+        snapshot = await inspect(await tools.open_source(job), objects, location.prefix)
+        report = examine(snapshot, supported_by_engine=tools.supported_by_engine())
+        await tools.jobs.record(job.id, JobNote(report=report.to_json()))
+        if not report.is_importable(tools.profile) or report.facts is None:
+            raise ModelRejectedError(report.summary(profile=tools.profile))
+        by_path = {item.key.removeprefix(location.prefix): item for item in objects}
+        return {
+            "model": asdict(report.facts),
+            "chosen": [{"path": path, "source": source_to_json(by_path[path])} for path in select(snapshot).taken],
+        }
+
+    async def _prepare(self, job: ImportJob, chosen: Mapping[str, SourceObject]) -> JsonValue:
+        job = await self._enter(job, Stage.COPY)
+        await self._tools.jobs.record(job.id, JobNote(bytes_total=_total(chosen)))
+        await copy.make_data_key(self._tools, job)
+        return None
+
+    async def _copy(self, job: ImportJob, *, chosen: Mapping[str, SourceObject], path: str) -> JsonValue:
+        job = await self._enter(job, Stage.COPY)
+        before = 0
+        for name, item in chosen.items():
+            if name == path:
+                break
+            before += item.size_bytes
+        counter = self._counter(job, done=before, total=_total(chosen))
+        store = await self._tools.open_source(job)
+        file = await copy.copy_file(self._tools, job, store=store, source=chosen[path], path=path, counter=counter)
+        await counter.tell()
+        return file_to_json(file)
+
+    async def _manifest(self, job: ImportJob, files: list[Mapping[str, object]]) -> JsonValue:
+        return await verify.write_manifest(self._tools, job, [file_from_json(item) for item in files])
+
+    async def _verify(self, job: ImportJob, sha256: str) -> JsonValue:
+        job = await self._enter(job, Stage.VERIFY)
+        counter = self._counter(job, done=0, total=job.progress.bytes_total)
+        await verify.verify(self._tools, verify.candidate(job, sha256), counter)
+        await counter.tell()
+        return None
+
+    async def _prove(self, job: ImportJob, sha256: str, model: Mapping[str, Any]) -> JsonValue:
+        job = await self._enter(job, Stage.PROVE)
+        return await self._tools.prove(verify.candidate(job, sha256), ModelFacts(**model))
+
+    async def _publish(self, job: ImportJob, sha256: str, model: Mapping[str, Any], evidence: JsonObject) -> JsonValue:
+        if job.stage is Stage.COMPLETED:
+            # This very step committed before a kill took its record: the model is published, once.
+            return None
+        job = await self._enter(job, Stage.PUBLISH)
+        await publish.publish(self._tools, job, sha256=sha256, facts=ModelFacts(**model), evidence=evidence)
+        return None
+
+    async def _fail(self, job_id: str, message: str) -> JsonValue:
+        tools = self._tools
+
+        async def end() -> None:
+            job = await tools.jobs.get(None, job_id)
+            if job.stage is Stage.FAILED:
+                return
+            await publish.discard(tools, job)
+            await tools.jobs.move(
+                job_id,
+                Stage.FAILED,
+                allowed_from=ALLOWED_FROM[Stage.FAILED],
+                at=tools.clock.now(),
+                failure_message=message,
+            )
+            log.info("import_failed", job_arn=job.arn, reason=message)
+
+        # However long the catalog is away, the job ends when it is back.
+        await through_outages(end, clock=tools.clock, outage_s=math.inf)
+        return None
+
+    def _counter(self, job: ImportJob, *, done: int, total: int) -> ByteCounter:
+        tools = self._tools
+        return ByteCounter(jobs=tools.jobs, clock=tools.clock, job_id=job.id, done=done, total=total)
+
+
+def _total(chosen: Mapping[str, SourceObject]) -> int:
+    return sum(item.size_bytes for item in chosen.values())
