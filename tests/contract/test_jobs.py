@@ -11,8 +11,7 @@ from outcrop.adapters.jobs_dbos import DbosJobEngine
 from outcrop.ports import JobEngine, RunStep, Workflow
 from outcrop.testing.jobs import FakeJobEngine
 
-# DBOS is a singleton, so its tests share one worker.
-pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("dbos")]
+pytestmark = pytest.mark.anyio
 
 Open = Callable[[Workflow], JobEngine]
 DEADLINE_S = 20

@@ -31,7 +31,7 @@ class Subject:
 
 
 @pytest.fixture(
-    params=["fake", "local", pytest.param("s3", marks=[pytest.mark.services, pytest.mark.xdist_group("ceph")])]
+    params=["fake", "local", pytest.param("s3", marks=pytest.mark.services)]
 )
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     """A bucket `models` with the content of each key its own name."""

@@ -24,6 +24,7 @@ ACCESS_KEY_ID = "RGWOWNER"
 SECRET_ACCESS_KEY = "rgw-owner-secret"
 OBJECTS_BYTES = 2 << 30
 START_S = 60.0
+RETRY_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,11 +150,16 @@ class _Cluster:
         return [program, "-c", str(self._conf), *arguments]
 
     def _run(self, program: str, *arguments: str, configured: bool = True) -> str:
+        """Runs a program to its end; a cluster that has just begun refuses now and then, and is asked again."""
         command = self._command(program, *arguments) if configured else [program, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False)
-        if done.returncode != 0:
-            raise RuntimeError(f"{' '.join(command)}: {done.stderr or done.stdout}")
-        return done.stdout
+        deadline = time.monotonic() + START_S
+        while True:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=START_S, check=False)
+            if done.returncode == 0:
+                return done.stdout
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{' '.join(command)}: {done.stderr or done.stdout}")
+            time.sleep(RETRY_S)
 
     def _succeeds(self, program: str, *arguments: str) -> bool:
         command = self._command(program, *arguments)
