@@ -1,0 +1,119 @@
+"""CreateModelImportJob, GetModelImportJob, ListModelImportJobs (SPEC 2.1 to 2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from outcrop import arn
+from outcrop.api import pages
+from outcrop.api.calls import Call, Reply
+from outcrop.api.identifiers import identifier_of
+from outcrop.api.services import Services
+from outcrop.arn import ResourceKind
+from outcrop.errors import KeyUnavailableError, ValidationError
+from outcrop.imports.job import stages_of, status
+from outcrop.records import ImportJob, ImportRequest, Progress, Stage, StageEntry, Tag
+
+
+async def create_model_import_job(call: Call, services: Services) -> Reply:
+    """Accepts an import. When this returns, the job is on the disk, and it will end."""
+    request = _request_of(call.params)
+    if call.params.get("vpcConfig") is not None:
+        # Ignoring it would send the import over a network that the caller did not choose.
+        ids = (*call.params["vpcConfig"]["subnetIds"], *call.params["vpcConfig"]["securityGroupIds"])
+        raise ValidationError(f"This server knows none of the subnets and security groups {', '.join(ids)}.")
+    tenant, now = call.caller.tenant, services.clock.now()
+    try:
+        key_arn = await services.keys.resolve(request.kms_key_id, tenant)
+    except KeyUnavailableError as error:
+        raise ValidationError(f"The importedModelKmsKeyId cannot be used: {error}") from error
+    job = await services.jobs.create(
+        ImportJob(
+            id=arn.new_id(services.pick),
+            tenant=tenant,
+            request=request,
+            model_id=arn.new_id(services.pick),
+            key_arn=key_arn,
+            stage=Stage.QUEUED,
+            created_at=now,
+            modified_at=now,
+            progress=Progress(entries=(StageEntry(stage=Stage.QUEUED, at=now),)),
+        )
+    )
+    # A kill before the next line is mended at the next start, which starts every unended job.
+    await services.job_engine.start(job.id)
+    return Reply(output={"jobArn": job.arn})
+
+
+async def get_model_import_job(call: Call, services: Services) -> Reply:
+    """Describes one job."""
+    tenant = call.caller.tenant
+    job = await services.jobs.get(tenant, identifier_of(call.params["jobIdentifier"], ResourceKind.JOB, tenant))
+    return Reply(
+        output=_present(
+            jobArn=job.arn,
+            jobName=job.request.job_name,
+            importedModelName=job.request.imported_model_name,
+            importedModelArn=job.model_arn if job.stage is Stage.COMPLETED else None,
+            roleArn=job.request.role_arn,
+            modelDataSource={"s3DataSource": {"s3Uri": job.request.source_uri}},
+            status=status(job.stage),
+            failureMessage=job.failure_message,
+            creationTime=job.created_at,
+            lastModifiedTime=job.modified_at,
+            endTime=job.ended_at,
+            importedModelKmsKeyArn=job.key_arn if job.request.kms_key_id is not None else None,
+        )
+    )
+
+
+async def list_model_import_jobs(call: Call, services: Services) -> Reply:
+    """Lists jobs, newest first unless asked otherwise."""
+    wanted = call.params.get("statusEquals")
+    query = pages.query_of(call, key=services.page_token_key, stages=None if wanted is None else stages_of(wanted))
+    page = await services.jobs.find(call.caller.tenant, query)
+    return Reply(
+        output={
+            "modelImportJobSummaries": [_summary(job) for job in page.items],
+            **pages.next_token(call, page, key=services.page_token_key),
+        }
+    )
+
+
+def _summary(job: ImportJob) -> Mapping[str, Any]:
+    return _present(
+        jobArn=job.arn,
+        jobName=job.request.job_name,
+        status=status(job.stage),
+        lastModifiedTime=job.modified_at,
+        creationTime=job.created_at,
+        endTime=job.ended_at,
+        importedModelArn=job.model_arn if job.stage is Stage.COMPLETED else None,
+        importedModelName=job.request.imported_model_name,
+    )
+
+
+def _request_of(params: Mapping[str, Any]) -> ImportRequest:
+    return ImportRequest(
+        job_name=params["jobName"],
+        imported_model_name=params["importedModelName"],
+        role_arn=params["roleArn"],
+        source_uri=params["modelDataSource"]["s3DataSource"]["s3Uri"],
+        client_request_token=params.get("clientRequestToken"),
+        kms_key_id=params.get("importedModelKmsKeyId"),
+        job_tags=_tags(params.get("jobTags", ())),
+        model_tags=_tags(params.get("importedModelTags", ())),
+    )
+
+
+def _tags(entries: Sequence[Mapping[str, str]]) -> tuple[Tag, ...]:
+    keys = [entry["key"] for entry in entries]
+    if len(set(keys)) != len(keys):
+        raise ValidationError("The same tag key is given twice.")
+    return tuple(Tag(key=entry["key"], value=entry["value"]) for entry in entries)
+
+
+def _present(**members: Any) -> dict[str, Any]:
+    """Leaves out what is not known: AWS omits such members rather than sending null."""
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,33 @@
+"""The table of operations: which function carries out which."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from outcrop.api import import_jobs, imported_models, invoke
+from outcrop.api.calls import Call, Handler, Reply
+from outcrop.api.services import Services
+
+Operation = Callable[[Call, Services], Awaitable[Reply]]
+
+OPERATIONS: dict[str, Operation] = {
+    "CreateModelImportJob": import_jobs.create_model_import_job,
+    "GetModelImportJob": import_jobs.get_model_import_job,
+    "ListModelImportJobs": import_jobs.list_model_import_jobs,
+    "GetImportedModel": imported_models.get_imported_model,
+    "ListImportedModels": imported_models.list_imported_models,
+    "DeleteImportedModel": imported_models.delete_imported_model,
+    "InvokeModel": invoke.invoke_model,
+}
+
+
+def handlers(services: Services) -> dict[str, Handler]:
+    """Returns each operation, ready to be called."""
+
+    def bind(operation: Operation) -> Handler:
+        async def handle(call: Call) -> Reply:
+            return await operation(call, services)
+
+        return handle
+
+    return {name: bind(operation) for name, operation in OPERATIONS.items()}

@@ -1,0 +1,30 @@
+"""What the operations work with; made once, by app.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from outcrop.ports import Clock, JobCatalog, JobEngine, KeyService, ModelCatalog, Vault
+from outcrop.serving.capabilities import Capabilities
+from outcrop.serving.fleet import Fleet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """The ports and services behind the API."""
+
+    jobs: JobCatalog
+    models: ModelCatalog
+    vault: Vault
+    keys: KeyService
+    job_engine: JobEngine
+    fleet: Fleet
+    capabilities: Capabilities
+    """What the engine of the fleet's copies can do."""
+    clock: Clock
+    pick: Callable[[str], str]
+    """Chooses one character of the alphabet that it is given, unpredictably."""
+    new_reply_id: Callable[[], str]
+    """Makes the 32 hexadecimal characters that name a reply."""
+    page_token_key: bytes
