@@ -1,0 +1,173 @@
+"""config.json: which architecture it names, and whether that can be imported at all. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from outcrop.artifact.architectures import BY_ARCHITECTURE, FAMILIES
+from outcrop.artifact.architectures.family import Family
+from outcrop.artifact.fields import Fields
+from outcrop.artifact.finding import Finding, Judged, Kind, Severity, error, warning
+from outcrop.artifact.strict_json import read_object
+from outcrop.artifact.wording import listing, quoted, shown
+from outcrop.records import JsonObject, JsonValue
+
+CONFIG = "config.json"
+
+NO_ARCHITECTURE = error("config.no_architecture")
+SEVERAL_ARCHITECTURES = warning("config.several_architectures")
+UNSUPPORTED = error("architecture.unsupported")
+BEYOND_BEDROCK = Kind("architecture.beyond_bedrock", Severity.NOTE, Severity.ERROR)
+WRONG_MODEL_TYPE = error("config.wrong_model_type")
+REMOTE_CODE = error("config.remote_code")
+QUANTISED = error("config.quantised")
+QUANTISED_AS_PUBLISHED = Kind("config.quantised_as_published", Severity.NOTE, Severity.WARNING)
+
+_SUPPORTED = ", ".join(f"{name} ({family.name})" for family in FAMILIES for name in family.architectures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """A configuration whose architecture is known by name."""
+
+    values: JsonObject
+    architecture: str
+    """Class name, as `architectures` has it."""
+    model_type: str | None
+    family: Family | None
+    """None for an architecture that only the engine knows."""
+
+    @property
+    def fields(self) -> Fields:
+        """A new reader of the members."""
+        return Fields(self.values)
+
+    @property
+    def name(self) -> str:
+        """`modelArchitecture` on the wire: the family's name, or the model type where there is no family."""
+        return self.family.name if self.family is not None else self.model_type or self.architecture
+
+
+def judge_config(data: bytes, *, supported_by_engine: frozenset[str]) -> Judged[ModelConfig]:
+    """Judges config.json; there is a value as soon as the architecture is known by name."""
+    read = read_object(CONFIG, data)
+    if read.value is None:
+        return Judged(None, read.findings)
+    values = read.value
+    findings = [*read.findings, *_judge_code(values), *_judge_quantisation(values)]
+    names = values.get("architectures")
+    model_type = values.get("model_type")
+    if not isinstance(names, list) or not names or not isinstance(names[0], str):
+        return Judged(None, (*findings, _no_architecture(names, model_type)))
+    architecture = names[0]
+    if len(names) > 1:
+        findings.append(_several(architecture, names))
+    config = ModelConfig(
+        values=values,
+        architecture=architecture,
+        model_type=model_type if isinstance(model_type, str) else None,
+        family=BY_ARCHITECTURE.get(architecture),
+    )
+    if config.family is not None:
+        findings.extend(_judge_model_type(config, config.family))
+    elif architecture in supported_by_engine:
+        findings.append(
+            BEYOND_BEDROCK.found(
+                CONFIG,
+                f"names the architecture {quoted(architecture)}, which Bedrock does not import; its tensors were not "
+                "checked against a table.",
+                cure=f"For Bedrock, use one of: {_SUPPORTED}.",
+                actual=quoted(architecture),
+            )
+        )
+    else:
+        findings.append(
+            UNSUPPORTED.found(
+                CONFIG,
+                f"names the architecture {quoted(architecture)}, which is not supported.",
+                cure=f"Supported are: {_SUPPORTED}{_beyond(supported_by_engine)}.",
+                expected="a supported architecture",
+                actual=quoted(architecture),
+            )
+        )
+    return Judged(config, tuple(findings))
+
+
+def judge_tokenizer_code(file: str, values: JsonObject) -> Iterator[Finding]:
+    """Judges whether a tokenizer's configuration asks for code."""
+    if values.get("auto_map"):
+        yield _remote_code(file, values["auto_map"])
+
+
+def _judge_code(values: JsonObject) -> Iterator[Finding]:
+    if values.get("auto_map"):
+        yield _remote_code(CONFIG, values["auto_map"])
+    custom = values.get("custom_pipelines")
+    if custom:
+        yield _remote_code(CONFIG, custom, member="custom_pipelines")
+
+
+def _remote_code(file: str, value: JsonValue, member: str = "auto_map") -> Finding:
+    return REMOTE_CODE.found(
+        file,
+        f"has {quoted(member)}, which makes readers run the model's own program code; that is never done here.",
+        cure=f'Remove "{member}" if the architecture is a standard one; models with their own code are not imported.',
+        actual=shown(value),
+    )
+
+
+def _judge_quantisation(values: JsonObject) -> Iterator[Finding]:
+    member = next(
+        (name for name in ("quantization_config", "quantization", "compression_config") if values.get(name)), None
+    )
+    if member is None:
+        return
+    settings = values[member]
+    method = settings.get("quant_method") if isinstance(settings, dict) else None
+    if method is None:
+        method = "mlx" if member == "quantization" else "unnamed"
+    kind = QUANTISED_AS_PUBLISHED if method == "mxfp4" and values.get("model_type") == "gpt_oss" else QUANTISED
+    yield kind.found(
+        CONFIG,
+        f"has {quoted(member)}: the weights are quantised ({shown(method)}); weights are imported in 16 or 32 bits.",
+        cure="Import the original model, or dequantise this one and save it in bfloat16.",
+        expected="no quantisation",
+        actual=shown(method),
+    )
+
+
+def _judge_model_type(config: ModelConfig, family: Family) -> Iterator[Finding]:
+    if config.model_type not in family.model_types:
+        there = shown(config.values.get("model_type"))
+        yield WRONG_MODEL_TYPE.found(
+            CONFIG,
+            f'has {there} as "model_type", but {config.architecture} is of "{family.model_types[0]}"; '
+            "readers choose the classes by it.",
+            cure=f'Set "model_type": "{family.model_types[0]}", or correct "architectures".',
+            expected=family.model_types[0],
+            actual=there,
+        )
+
+
+def _no_architecture(names: JsonValue, model_type: JsonValue) -> Finding:
+    of_type = [name for family in FAMILIES if model_type in family.model_types for name in family.architectures]
+    cure = f'Add "architectures": ["{of_type[0]}"].' if of_type else f"Supported are: {_SUPPORTED}."
+    return NO_ARCHITECTURE.found(
+        CONFIG,
+        f'has {shown(names)} as "architectures" where a list with the name of the model\'s class is expected.',
+        cure=cure,
+        expected="a list with a class name",
+        actual=shown(names),
+    )
+
+
+def _several(architecture: str, names: list[JsonValue]) -> Finding:
+    return SEVERAL_ARCHITECTURES.found(
+        CONFIG,
+        f"names {len(names)} architectures; the first, {quoted(architecture)}, is taken.",
+        cure='Leave only the model\'s own class in "architectures".',
+        actual=listing([str(name) for name in names if isinstance(name, str)]),
+    )
+
+
+def _beyond(supported_by_engine: frozenset[str]) -> str:
+    return f"; and by this server's engine: {', '.join(sorted(supported_by_engine))}" if supported_by_engine else ""

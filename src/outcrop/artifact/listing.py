@@ -1,0 +1,107 @@
+"""What the listing alone says: paths that play tricks, files too large or cut short, code and adapters. Pure."""
+
+from collections.abc import Iterator
+
+from outcrop.artifact.contents import LFS_CURE, is_lfs_pointer, sniff
+from outcrop.artifact.finding import Finding, Kind, Severity, error, warning
+from outcrop.artifact.paths import collisions, is_folder_marker, trick
+from outcrop.artifact.snapshot import READ_BEGINNING, READ_WHOLE, ModelSnapshot
+from outcrop.artifact.wording import listing, quoted, size
+
+UNSAFE_PATH = error("path.unsafe")
+COLLISION = error("path.collision")
+TOO_LARGE = error("file.too_large")
+CUT_SHORT = error("file.cut_short")
+WRONG_CONTENT = error("file.wrong_content")
+CODE = warning("source.code")
+ADAPTER_BESIDE = warning("source.adapter_beside")
+METAL_FOLDER = Kind("source.metal_folder", Severity.NOTE, Severity.ERROR)
+
+
+def judge_listing(snapshot: ModelSnapshot) -> Iterator[Finding]:
+    """Judges the files by their paths, sizes and beginnings."""
+    yield from _judge_paths(snapshot)
+    yield from _judge_sizes(snapshot)
+    yield from _judge_contents(snapshot)
+    yield from _judge_company(snapshot)
+
+
+def _judge_paths(snapshot: ModelSnapshot) -> Iterator[Finding]:
+    tricks = (
+        (path, trick(path)) for path, size_bytes in snapshot.sizes.items() if not is_folder_marker(path, size_bytes)
+    )
+    for path, problem in sorted((path, problem) for path, problem in tricks if problem is not None):
+        yield UNSAFE_PATH.found(
+            path,
+            f"has a path that could mean another place: {problem}.",
+            cure="Rename or remove the object.",
+            actual=quoted(path),
+        )
+    top_level = [path for path in snapshot.sizes if "/" not in path]
+    for group in collisions(top_level).values():
+        if any(path in READ_WHOLE or path in READ_BEGINNING or path.endswith(".safetensors") for path in group):
+            yield COLLISION.found(
+                group[0],
+                f"has the same name as {listing(group[1:])} wherever case or Unicode form does not count.",
+                cure="Remove all but one of them.",
+                actual=listing(group),
+            )
+
+
+def _judge_sizes(snapshot: ModelSnapshot) -> Iterator[Finding]:
+    for path, cap in READ_WHOLE.items():
+        if snapshot.sizes.get(path, 0) > cap:
+            yield TOO_LARGE.found(
+                path,
+                f"has {size(snapshot.sizes[path])}; at most {size(cap)} are read of it.",
+                cure="Export the model again: no known model has such a file.",
+                expected=f"at most {cap} bytes",
+                actual=f"{snapshot.sizes[path]} bytes",
+            )
+    for path, there in sorted(snapshot.present.items()):
+        if path.endswith(".safetensors"):
+            # Its header says better what is missing.
+            continue
+        yield CUT_SHORT.found(
+            path,
+            f"is listed with {size(snapshot.sizes[path])}, but only {size(there)} could be read.",
+            cure="Upload the file again.",
+            expected=f"{snapshot.sizes[path]} bytes",
+            actual=f"{there} bytes",
+        )
+
+
+def _judge_contents(snapshot: ModelSnapshot) -> Iterator[Finding]:
+    for path in sorted(READ_BEGINNING & set(snapshot.heads)):
+        known = sniff(snapshot.heads[path])
+        if known is not None:
+            yield WRONG_CONTENT.found(
+                path,
+                f"is not what its name says: it is {known}.",
+                cure=LFS_CURE if is_lfs_pointer(snapshot.heads[path]) else "Replace it with the model's own file.",
+                actual=known,
+            )
+
+
+def _judge_company(snapshot: ModelSnapshot) -> Iterator[Finding]:
+    top_level = sorted(path for path in snapshot.sizes if "/" not in path)
+    code = [path for path in top_level if path.endswith(".py")]
+    if code:
+        yield CODE.found(
+            code[0],
+            f"is program code, which is neither imported nor run: {listing(code)}.",
+            cure="Nothing, if the model's architecture is a standard one; otherwise it cannot be imported.",
+        )
+    if "adapter_config.json" in snapshot.sizes and "config.json" in snapshot.sizes:
+        yield ADAPTER_BESIDE.found(
+            "adapter_config.json",
+            "lies beside a complete model: the adapter is not applied.",
+            cure="Merge the adapter into the model (PEFT's merge_and_unload) and upload the result, or remove it.",
+        )
+    metal = sorted(path for path in snapshot.sizes if path.startswith("metal/"))
+    if metal:
+        yield METAL_FOLDER.found(
+            metal[0],
+            "is in GPT-OSS's metal/ folder, which AWS documents as to be left out.",
+            cure="Leave the metal/ folder out of the prefix.",
+        )

@@ -1,0 +1,188 @@
+"""Whether a model has exactly the tensors that its configuration stands for, by name and shape. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+from outcrop.artifact.architectures.family import Expected, Family, Table
+from outcrop.artifact.fields import Fields
+from outcrop.artifact.finding import Finding, Kind, Severity, error
+from outcrop.artifact.safetensors import Header, Tensor
+from outcrop.artifact.wording import quoted, shape
+
+MOST_TENSORS = 100_000
+"""The most of any supported model are 37,000; a configuration of more is an attack, or a slip of digits."""
+
+MOST_NAMED = 100
+"""Tensors that are named of each kind of trouble; a report lists fewer still."""
+
+TOO_MANY = error("config.too_many_tensors")
+MISSING = error("tensor.missing")
+UNEXPECTED = error("tensor.unexpected")
+MISSHAPEN = error("tensor.misshapen")
+UNKNOWN_PART = Kind("tensor.unknown_part", Severity.WARNING, Severity.ERROR)
+WRAPPED = error("tensor.wrapped_names")
+VARIANT = Kind("tensor.other_layout", Severity.NOTE, Severity.ERROR)
+
+_WRAPPERS: Mapping[str, str] = {
+    "_orig_mod.": "Save the model itself, not what torch.compile returned around it.",
+    "module.": "Save the model itself, not DataParallel's wrapper around it.",
+    "base_model.model.": "Merge the adapter (PEFT's merge_and_unload) and save the merged model.",
+    "_fsdp_wrapped_module.": "Gather FSDP's full state dict and save the model from that.",
+}
+"""Prefixes that training tools leave on every name, and how each is avoided."""
+
+_ADAPTER = re.compile(r"\.(lora_|base_layer\.|modules_to_save\.)")
+_QUANTISED = re.compile(r"\.(qweight|qzeros|scales|g_idx|absmax|quant_state|weight_scale|input_scale|biases)\b")
+
+_EXPORT = "Export the whole model again, or correct config.json if it is of another model."
+
+
+@dataclass(frozen=True, slots=True)
+class Tensors:
+    """All tensors of a model, and the file of each."""
+
+    by_name: Mapping[str, Tensor]
+    files: Mapping[str, str]
+
+    @classmethod
+    def of(cls, headers: Mapping[str, Header]) -> Tensors:
+        """Joins the headers of the weights files."""
+        by_name: dict[str, Tensor] = {}
+        files: dict[str, str] = {}
+        for file, header in headers.items():
+            by_name.update(header.tensors)
+            files.update(dict.fromkeys(header.tensors, file))
+        return cls(by_name, files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitting:
+    """The layout of a family that a model has, or comes nearest to."""
+
+    expected: Mapping[str, Expected]
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def parameters(self) -> int:
+        """How many parameters the configuration stands for."""
+        return sum(tensor.parameters for tensor in self.expected.values())
+
+
+def fit_layout(family: Family, config: Fields, tensors: Tensors, *, place: str) -> Fitting:
+    """Chooses the layout that fits best; what `config` gathers as findings must be told by the caller."""
+    best = Fitting(expected=_expand(family.table, config))
+    if len(best.expected) > MOST_TENSORS:
+        too_many = TOO_MANY.found(
+            "config.json",
+            f"stands for more than {MOST_TENSORS:,} tensors, which no model of this family has.",
+            cure="Correct the numbers of layers and experts in config.json.",
+        )
+        return Fitting(expected={}, findings=(too_many,))
+    lacking = _lacking(best, tensors)
+    for variant in family.variants if lacking else ():
+        found = VARIANT.found(place, variant.message, cure=variant.cure, bedrock=variant.bedrock)
+        other = Fitting(expected=_expand(variant.table, config), findings=(found,))
+        is_told_by_names = any(name in other.expected and name not in best.expected for name in tensors.by_name)
+        if is_told_by_names and _lacking(other, tensors) < lacking:
+            best, lacking = other, _lacking(other, tensors)
+    return best
+
+
+def judge_tensors(
+    fitting: Fitting, family: Family, tensors: Tensors, *, lost: frozenset[str], place: str
+) -> Iterator[Finding]:
+    """Names every tensor that is missing, unexpected or misshapen.
+
+    `lost` are tensors of files that have findings of their own; `place` is the file that a missing tensor is told of.
+    """
+    expected, there = fitting.expected, tensors.by_name
+    wrapper = next((prefix for prefix in _WRAPPERS if _is_wrapped(prefix, expected, there)), None)
+    if wrapper is not None:
+        yield WRAPPED.found(
+            place,
+            f"has names that begin with {quoted(wrapper)}, which a training tool left there.",
+            cure=_WRAPPERS[wrapper],
+            actual=wrapper,
+        )
+        return
+    missing = [
+        wanted for name, wanted in expected.items() if wanted.is_required and name not in there and name not in lost
+    ]
+    yield from (_missing(wanted, place) for wanted in missing[:MOST_NAMED])
+    yield from _rest(MISSING, place, len(missing), "lacks")
+    misshapen = [wanted for name, wanted in expected.items() if name in there and there[name].shape != wanted.shape]
+    yield from (_misshapen(wanted, there[wanted.name], tensors.files[wanted.name]) for wanted in misshapen[:MOST_NAMED])
+    yield from _rest(MISSHAPEN, place, len(misshapen), "has other shapes in")
+    parts = {name.partition(".")[0] for name in expected}
+    unexpected: dict[Kind, list[str]] = {UNEXPECTED: [], UNKNOWN_PART: []}
+    for name in there:
+        if name not in expected and not family.ignorable.fullmatch(name):
+            unexpected[UNEXPECTED if name.partition(".")[0] in parts else UNKNOWN_PART].append(name)
+    for kind, names in unexpected.items():
+        yield from (_unexpected(kind, name, there[name], tensors.files[name]) for name in names[:MOST_NAMED])
+        yield from _rest(kind, place, len(names), "holds")
+
+
+def _rest(kind: Kind, place: str, count: int, verb: str) -> Iterator[Finding]:
+    """Tells how many more there are than were named."""
+    if count > MOST_NAMED:
+        yield kind.found(
+            place, f"{verb} {count - MOST_NAMED:,} more tensors besides those that are named.", cure=_EXPORT
+        )
+
+
+def _expand(table: Table, config: Fields) -> Mapping[str, Expected]:
+    return {tensor.name: tensor for tensor in islice(table(config), MOST_TENSORS + 1)}
+
+
+def _lacking(fitting: Fitting, tensors: Tensors) -> int:
+    return sum(1 for name, tensor in fitting.expected.items() if tensor.is_required and name not in tensors.by_name)
+
+
+def _is_wrapped(prefix: str, expected: Mapping[str, Expected], there: Mapping[str, Tensor]) -> bool:
+    wrapped = sum(1 for name in there if name.removeprefix(prefix) in expected and name not in expected)
+    return wrapped * 2 > len(there)
+
+
+def _missing(tensor: Expected, place: str) -> Finding:
+    cure = _EXPORT
+    if tensor.name.endswith("lm_head.weight"):
+        cure = 'If the head shares the embeddings, set "tie_word_embeddings": true in config.json; else export again.'
+    return MISSING.found(
+        place,
+        f"lacks tensor {quoted(tensor.name)} of shape {shape(tensor.shape)}.",
+        cure=cure,
+        expected=shape(tensor.shape),
+    )
+
+
+def _misshapen(tensor: Expected, there: Tensor, file: str) -> Finding:
+    cure = _EXPORT
+    is_vocabulary = tensor.name.endswith(("embed_tokens.weight", "lm_head.weight", "wte.weight", "shared.weight"))
+    if is_vocabulary and there.shape[1:] == tensor.shape[1:]:
+        cure = f'If the vocabulary was changed, set "vocab_size": {there.shape[0]} in config.json.'
+    return MISSHAPEN.found(
+        file,
+        f"holds tensor {quoted(tensor.name)} of shape {shape(there.shape)}, not {shape(tensor.shape)}.",
+        cure=cure,
+        expected=shape(tensor.shape),
+        actual=shape(there.shape),
+    )
+
+
+def _unexpected(kind: Kind, name: str, tensor: Tensor, file: str) -> Finding:
+    cure = "Correct config.json if the model has this part; else remove the tensor and save the model again."
+    if _ADAPTER.search(name):
+        cure = "Merge the adapter (PEFT's merge_and_unload) and save the merged model."
+    elif _QUANTISED.search(name):
+        cure = "Import the model in 16 bits, as it was before it was quantised."
+    return kind.found(
+        file,
+        f"holds tensor {quoted(name)} of shape {shape(tensor.shape)}, which config.json does not stand for.",
+        cure=cure,
+        actual=shape(tensor.shape),
+    )

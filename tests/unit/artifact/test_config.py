@@ -1,0 +1,132 @@
+"""config.json: architecture, code, quantisation."""
+
+import json
+from typing import Any
+
+import pytest
+from tests.unit.artifact.models import CONFIG, healthy, ids, only
+
+from outcrop.artifact.finding import Severity
+
+
+def test_an_unsupported_architecture_is_named_with_those_that_are() -> None:
+    """As AWS does, the message tells what was found and what could be."""
+    found = only(healthy().configured(architectures=["Gemma2ForCausalLM"]).examined(), "architecture.unsupported")
+
+    assert (found.outcrop, found.bedrock) == (Severity.ERROR, Severity.ERROR)
+    assert '"Gemma2ForCausalLM"' in found.message
+    assert "LlamaForCausalLM (llama)" in found.cure
+    assert "Qwen3MoeForCausalLM (qwen3_moe)" in found.cure
+
+
+def test_what_the_engine_runs_beyond_the_list_is_accepted_unchecked() -> None:
+    """An error for Bedrock, a note for Outcrop, and the facts are read as far as they are usual."""
+    report = healthy().configured(architectures=["GemmaForCausalLM"], model_type="gemma").examined("GemmaForCausalLM")
+
+    assert ids(report) == {"architecture.beyond_bedrock"}
+    assert report.is_importable("outcrop")
+    assert not report.is_importable("bedrock")
+    assert report.facts is not None
+    assert (report.facts.architecture, report.facts.context_length) == ("gemma", 64)
+
+
+@pytest.mark.parametrize("value", [..., None, [], "LlamaForCausalLM", [1], {}])
+def test_a_config_without_architecture_is_told_what_to_add(value: Any) -> None:
+    """The class of the model type is the cure."""
+    found = only(healthy().configured(architectures=value).examined(), "config.no_architecture")
+
+    assert '["LlamaForCausalLM"]' in found.cure
+
+
+def test_of_several_architectures_the_first_counts() -> None:
+    """With a warning."""
+    report = healthy().configured(architectures=["LlamaForCausalLM", "X"]).examined()
+
+    assert ids(report) == {"config.several_architectures"}
+    assert report.is_importable("outcrop")
+
+
+@pytest.mark.parametrize("value", ["mistral", None, 3])
+def test_architecture_and_model_type_have_to_agree(value: Any) -> None:
+    """Readers choose the classes by the model type."""
+    found = only(healthy().configured(model_type=value).examined(), "config.wrong_model_type")
+
+    assert '"model_type": "llama"' in found.cure
+
+
+def test_remote_code_is_refused() -> None:
+    """auto_map makes readers run the model's own code, which is never done."""
+    report = healthy().configured(auto_map={"AutoModel": "modeling.X"}).examined()
+
+    found = only(report, "config.remote_code")
+    assert (found.outcrop, found.bedrock) == (Severity.ERROR, Severity.ERROR)
+    assert "auto_map" in found.cure
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"quantization_config": {"quant_method": "awq", "bits": 4}},
+        {"quantization_config": {"quant_method": "mxfp4"}},
+        {"quantization": {"group_size": 64, "bits": 4}},
+        {"quantization_config": "x"},
+    ],
+    ids=["awq", "mxfp4 outside GPT-OSS", "mlx", "nonsense"],
+)
+def test_quantised_weights_are_refused(members: dict[str, Any]) -> None:
+    """SPEC F13: Bedrock fails on them with a size mismatch."""
+    assert "config.quantised" in ids(healthy().configured(**members).examined())
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("hidden_size", ...),
+        ("hidden_size", None),
+        ("hidden_size", 0),
+        ("hidden_size", -1),
+        ("hidden_size", 16.0),
+        ("hidden_size", "16"),
+        ("hidden_size", True),
+        ("hidden_size", 10**30),
+        ("hidden_size", [16]),
+        ("num_hidden_layers", 10**6),
+        ("vocab_size", 10**9),
+        ("max_position_embeddings", "many"),
+        ("tie_word_embeddings", "no"),
+        ("num_key_value_heads", {}),
+    ],
+)
+def test_members_of_a_wrong_kind_are_named(member: str, value: Any) -> None:
+    """The finding names the member and what is expected; nothing is computed from it."""
+    report = healthy().configured(**{member: value}).examined()
+
+    found = only(report, "config.missing_member" if value in (..., None) else "config.wrong_member")
+    assert f'"{member}"' in found.message
+    assert report.facts is None
+
+
+def test_every_wrong_member_is_told_once() -> None:
+    """All of them in one pass."""
+    report = healthy().configured(hidden_size=None, vocab_size="x", num_hidden_layers=-1).examined()
+
+    assert sorted(found.expected or "" for found in report.findings) == [
+        "an integer from 1 to 1000",
+        "an integer from 1 to 16777216",
+        "an integer from 1 to 16777216",
+    ]
+
+
+def test_a_config_that_is_no_json_stops_only_what_needs_it() -> None:
+    """Tokenizer and weights are judged all the same."""
+    model = healthy().having({"config.json": b"{", "tokenizer.json": b"{"})
+
+    assert ids(model.examined()) == {"file.not_json", "tokenizer.unreadable"}
+
+
+def test_a_config_that_stands_for_millions_of_tensors_is_refused() -> None:
+    """Nothing is expanded without bounds."""
+    config = {**CONFIG, "architectures": ["MixtralForCausalLM"], "model_type": "mixtral", "num_local_experts": 1024}
+    model = healthy().having({"config.json": json.dumps({**config, "num_hidden_layers": 1000}).encode()})
+
+    assert "config.too_many_tensors" in ids(model.examined())
