@@ -1,0 +1,247 @@
+"""Everything behind `outcrop serve`: made from settings, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import secrets
+import signal
+import socket
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+from granian.constants import HTTPModes, Interfaces
+from granian.server.embed import Server as Granian
+from starlette.requests import Request
+from starlette.types import ASGIApp
+
+from outcrop.adapters import data_folder
+from outcrop.adapters.catalog_sql import Database, SqlJobCatalog, SqlModelCatalog
+from outcrop.adapters.clock_system import SystemClock
+from outcrop.adapters.fleet_local import LocalHost
+from outcrop.adapters.jobs_dbos import DbosJobEngine
+from outcrop.adapters.keys_local import LocalKeyring
+from outcrop.adapters.memory_files import MemoryFiles
+from outcrop.adapters.root_key import root_principal
+from outcrop.adapters.vault_local import LocalVault
+from outcrop.api.operations import handlers
+from outcrop.api.services import Services
+from outcrop.app.engines import open_engine
+from outcrop.app.sources import Sources, server_sources
+from outcrop.arn import Tenant
+from outcrop.console.app import PREFIXES, ConsoleServices, console_app
+from outcrop.errors import SettingError
+from outcrop.imports.copy import BYTES_IN_MEMORY_PER_RUN
+from outcrop.imports.pipeline import ImportPipeline
+from outcrop.imports.publish import sweep
+from outcrop.imports.tools import ImportTools
+from outcrop.ports import Clock
+from outcrop.records import ImportJob, Principal
+from outcrop.serving.fleet import Fleet, FleetLimits
+from outcrop.serving.proof import prove_model
+from outcrop.serving.unsealing import open_artifact
+from outcrop.settings import Settings, engine_environment, upstream_environment
+from outcrop.wire.authenticate import Authenticator, SigV4Authenticator, UnsignedAuthenticator
+from outcrop.wire.gateway import Gateway
+from outcrop.wire.request import HttpRequest, read_headers
+
+log = structlog.get_logger()
+
+MIB = 1 << 20
+LISTEN_POLL_S = 0.02
+PAGE_TOKEN_PURPOSE = b"outcrop page tokens"
+
+
+async def serve(settings: Settings, *, tell: Callable[[str], None]) -> None:
+    """Runs a server until SIGINT or SIGTERM; `tell` is given its URL once it listens.
+
+    Raises:
+        SettingError: a setting cannot work, or another server uses the data folder.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    with data_folder.hold(settings.data):
+        async with _application(settings) as app, _listening(app, settings) as url:
+            with data_folder.announce(settings.data, url):
+                tell(url)
+                await stop.wait()
+                log.info("stopping")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Authentication:
+    authenticator: Authenticator
+
+    async def tenant_of(self, request: Request, body: bytes) -> Tenant:
+        """Whose request one of the console's is; signed like a call of the API."""
+        identity = await self.authenticator.authenticate(
+            HttpRequest(
+                method=request.method,
+                raw_path=request.scope["raw_path"],
+                query=request.scope["query_string"],
+                headers=read_headers(request.scope["headers"]),
+                body=body,
+            )
+        )
+        return Tenant(account=identity.account, region=identity.region)
+
+
+@asynccontextmanager
+async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
+    """Makes every service, starts the jobs, and stops it all in the opposite order."""
+    async with AsyncExitStack() as stack:
+        clock = SystemClock()
+        root = root_principal(settings.data / "keys" / "root.json", account=settings.account)
+        keys = LocalKeyring(settings.data / "keys" / "keyring.json", account=settings.account, region=settings.region)
+        database = Database(settings.catalog_url)
+        stack.callback(database.close)
+        await asyncio.to_thread(database.migrate)
+        jobs, models = SqlJobCatalog(database), SqlModelCatalog(database)
+        vault = LocalVault(settings.vault_folder)
+        opened = partial(open_artifact, vault=vault, keys=keys)
+
+        engine, capabilities = open_engine(settings, environment=engine_environment())
+        memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
+        host = LocalHost(engine=engine, memory=memory, open_artifact=opened)
+        fleet = Fleet(
+            host, clock, FleetLimits(hold_s=settings.hold_s, idle_s=settings.idle_s, max_copies=settings.max_copies)
+        )
+        stack.push_async_callback(fleet.close)
+
+        sources = server_sources(
+            folders=[
+                *([settings.buckets] if settings.buckets is not None else []),
+                settings.data / data_folder.SOURCES,
+            ],
+            has_s3=settings.buckets is None,
+            environment=upstream_environment(),
+        )
+
+        async def open_source(_job: ImportJob) -> Sources:
+            return sources
+
+        tools = ImportTools(
+            jobs=jobs,
+            models=models,
+            vault=vault,
+            keys=keys,
+            clock=clock,
+            open_source=open_source,
+            open_artifact=opened,
+            prove=partial(
+                prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
+            ),
+            drain=fleet.drain,
+            supported_by_engine=frozenset,
+            random_bytes=secrets.token_bytes,
+            profile=settings.profile,
+            outage_s=settings.outage_s,
+            runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_RUN),
+        )
+        job_engine = DbosJobEngine(
+            url=settings.jobs_url,
+            workflow=ImportPipeline(tools).run,
+            concurrency=settings.concurrent_imports,
+            is_worker=settings.worker,
+        )
+        if settings.worker:
+            await sweep(tools)
+        await job_engine.launch()
+        stack.push_async_callback(job_engine.close)
+        for job in await jobs.unfinished():
+            await job_engine.start(job.id)
+
+        services = Services(
+            jobs=jobs,
+            models=models,
+            vault=vault,
+            keys=keys,
+            job_engine=job_engine,
+            fleet=fleet,
+            capabilities=capabilities,
+            clock=clock,
+            pick=secrets.choice,
+            new_reply_id=lambda: uuid.uuid4().hex,
+            page_token_key=_derived_key(root, PAGE_TOKEN_PURPOSE),
+        )
+        authentication = _Authentication(authenticator=_authenticator(settings, root, clock))
+        yield Gateway(
+            handlers=handlers(services),
+            authenticator=authentication.authenticator,
+            clock=clock,
+            other=console_app(ConsoleServices(jobs=jobs, vault=vault, clock=clock, tenant_of=authentication.tenant_of)),
+            own_prefixes=PREFIXES,
+        )
+
+
+@asynccontextmanager
+async def _listening(app: ASGIApp, settings: Settings) -> AsyncIterator[str]:
+    """Listens for HTTP/1.1 and HTTP/2 on one port; gives the URL."""
+    address, port = _own_port(settings.host, settings.port)
+    server = Granian(
+        app,
+        address=address,
+        port=port,
+        interface=Interfaces.ASGINL,
+        http=HTTPModes.auto,
+        websockets=False,
+        log_enabled=False,
+    )
+    serving = asyncio.create_task(server.serve())
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    try:
+        await _await_listening(serving, address, port)
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()  # type: ignore[no-untyped-call]  # Granian leaves this one untyped
+        await asyncio.wait({serving})
+
+
+async def _await_listening(serving: asyncio.Task[None], host: str, port: int) -> None:
+    """Returns once the port answers. Raises SettingError when it cannot be had."""
+    while not serving.done():
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(LISTEN_POLL_S)
+        else:
+            writer.close()
+            return
+    raise SettingError("--port", f"{host}:{port} cannot be listened on: {serving.exception()}")
+
+
+def _authenticator(settings: Settings, root: Principal, clock: Clock) -> Authenticator:
+    if settings.auth == "none":
+        log.warning("authentication_off", host=settings.host)
+        return UnsignedAuthenticator(root, settings.region)
+    return SigV4Authenticator({root.access_key_id: root}.get, clock)
+
+
+def _derived_key(root: Principal, purpose: bytes) -> bytes:
+    return hmac.digest(root.secret_access_key.encode(), purpose, hashlib.sha256)
+
+
+def _own_port(host: str, port: int) -> tuple[str, int]:
+    """Returns the address of a host and a port that nobody listens on: the one asked for, or for 0 a free one.
+
+    Granian binds with SO_REUSEPORT: a second server on the port would not fail but take every other request.
+
+    Raises:
+        SettingError: the port is taken, or is not ours to take.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            found = probe.getsockname()
+    except OSError as error:
+        raise SettingError("--port", f"{host}:{port} cannot be listened on: {error.strerror}") from error
+    return str(found[0]), int(found[1])

@@ -1,0 +1,230 @@
+"""The commands. No logic: each reads its flags, calls what does the work, and turns the outcome into an exit status.
+
+Imports are inside the commands, since each needs little of the whole: `outcrop check` answers in half a second.
+"""
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from outcrop import __version__
+from outcrop.errors import ImportFailedError, OutcropError, SettingError
+from outcrop.settings import SettingInfo, load, setting_infos
+
+if TYPE_CHECKING:
+    pass
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+EXIT_NO = 1
+EXIT_UNKNOWN = 2
+
+CLIENT_SETTINGS = ("data", "account", "region")
+"""What a command that talks to a server needs to know of its settings."""
+
+
+def main() -> NoReturn:
+    """Runs a command; an error of ours is one line, not a trace."""
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except OutcropError as error:
+        click.echo(f"outcrop: {error}", err=True)
+        sys.exit(EXIT_UNKNOWN if isinstance(error, SettingError) else EXIT_NO)
+    sys.exit(0)
+
+
+def setting_flags(*names: str) -> Callable[[Command], Command]:
+    """Adds the flags of settings to a command; without names, of all of them."""
+
+    def add(command: Command) -> Command:
+        for info in reversed(setting_infos()):
+            if not names or info.name in names:
+                command = _flag(info)(command)
+        return command
+
+    return add
+
+
+def _flag(info: SettingInfo) -> Callable[[Command], Command]:
+    default = "" if info.default in (None, "") else f"; default: {info.default}"
+    return click.option(
+        info.flag,
+        info.name,
+        default=None,
+        metavar=None if "/" in info.flag else "VALUE",
+        help=f"{info.help_text}  [{info.variable}{default}]",
+    )
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__)
+def cli() -> None:
+    r"""Amazon Bedrock Custom Model Import, running where you run it.
+
+    \b
+    outcrop check ./my-model                       would it import?
+    outcrop import ./my-model --name m --follow    import it, here
+    outcrop serve                                  serve Bedrock's API on http://127.0.0.1:8025
+    eval "$(outcrop env)"                          point AWS clients in this shell at it
+    """
+
+
+@cli.command()
+@setting_flags()
+def serve(**flags: Any) -> None:
+    """Run the server: Bedrock's control plane and runtime on one port.
+
+    Upstream AWS services are found the AWS way: AWS_ENDPOINT_URL_S3 and the default credential chain.
+    """
+    import asyncio
+
+    from outcrop.app import logs
+    from outcrop.app.server import serve as run
+
+    settings = load(flags)
+    logs.configure(log_format=settings.log_format, level=settings.log_level)
+
+    def tell(url: str) -> None:
+        click.echo(f"outcrop {__version__} listens on {url}", err=True)
+        click.echo(f'  point AWS clients at it:  eval "$(outcrop env --data {settings.data})"', err=True)
+
+    asyncio.run(run(settings, tell=tell))
+
+
+@cli.command()
+@setting_flags("data", "host", "port", "account", "region")
+def env(**flags: Any) -> None:
+    r"""Print shell lines that point AWS clients at the server, as its root principal.
+
+    \b
+    eval "$(outcrop env)"
+    """
+    from outcrop.app.connect import expected_server
+    from outcrop.terminal.environment import export_lines
+
+    click.echo(export_lines(expected_server(load(flags))), nl=False)
+
+
+@cli.command()
+@click.argument("target", metavar="DIR|s3://BUCKET/PREFIX/")
+@click.option(
+    "--profile",
+    type=click.Choice(["outcrop", "bedrock", "both"]),
+    default="outcrop",
+    show_default=True,
+    help="Whose verdict decides the exit status; the report shows both.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON (docs/report.md).")
+def check(target: str, profile: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+    """Say everything that is wrong with a model, without importing it.
+
+    Reads configuration, tokenizer and the headers of the weights; never the weights.
+    Exit status: 0 importable, 1 not importable, 2 could not tell.
+    """
+    import asyncio
+
+    from outcrop.app.check import examine_target
+    from outcrop.terminal.report import print_report
+
+    try:
+        report = asyncio.run(examine_target(target))
+    except (ImportFailedError, OutcropError) as error:
+        click.echo(f"outcrop check: {error}", err=True)
+        sys.exit(EXIT_UNKNOWN)
+    profiles = ("outcrop", "bedrock") if profile == "both" else (profile,)
+    print_report(report, target, profiles=profiles, as_json=as_json)
+    sys.exit(0 if all(report.is_importable(name) for name in profiles) else EXIT_NO)
+
+
+@cli.command("import")
+@click.argument("source", metavar="DIR|s3://BUCKET/PREFIX/")
+@click.option("--name", required=True, help="Name of the imported model.")
+@click.option("--job-name", default=None, help="Name of the import job; default: the model's name and the time.")
+@click.option("--role-arn", default=None, help="Role that reads the source; default: one of the root account.")
+@click.option("--follow/--no-follow", default=False, help="Show the import live until it ends.")
+@setting_flags("data", "buckets", "account", "region")
+def import_(source: str, name: str, job_name: str | None, role_arn: str | None, follow: bool, **flags: Any) -> None:  # noqa: FBT001  # click's way
+    """Import a model from a folder or from S3.
+
+    Uses the server that runs on the data folder; where none runs, one runs until the import has ended.
+    Exit status: 0 accepted, or with --follow completed; 1 not.
+    """
+    from outcrop.terminal.imports import import_model
+
+    settings = load(flags)
+    sys.exit(0 if import_model(settings, source, name, job_name, role_arn, is_followed=follow) else EXIT_NO)
+
+
+@cli.group()
+def jobs() -> None:
+    """Look at import jobs."""
+
+
+@jobs.command("list")
+@setting_flags(*CLIENT_SETTINGS)
+def jobs_list(**flags: Any) -> None:
+    """List import jobs, newest first."""
+    from outcrop.app.connect import running_server
+    from outcrop.terminal.tables import print_jobs
+
+    print_jobs(running_server(load(flags)))
+
+
+@jobs.command("watch")
+@click.argument("job", metavar="NAME|ARN")
+@setting_flags(*CLIENT_SETTINGS)
+def jobs_watch(job: str, **flags: Any) -> None:
+    """Show an import live until it ends. Exit status: 0 completed, 1 failed."""
+    from outcrop.terminal.imports import watch
+
+    sys.exit(0 if watch(load(flags), job) else EXIT_NO)
+
+
+@cli.group()
+def models() -> None:
+    """Look at imported models, and delete them."""
+
+
+@models.command("list")
+@setting_flags(*CLIENT_SETTINGS)
+def models_list(**flags: Any) -> None:
+    """List imported models, newest first."""
+    from outcrop.app.connect import running_server
+    from outcrop.terminal.tables import print_models
+
+    print_models(running_server(load(flags)))
+
+
+@models.command("delete")
+@click.argument("model", metavar="NAME|ARN")
+@setting_flags(*CLIENT_SETTINGS)
+def models_delete(model: str, **flags: Any) -> None:
+    """Delete an imported model: its key first, then its copies and bytes."""
+    from outcrop.app.connect import running_server
+
+    running_server(load(flags)).client("bedrock").delete_imported_model(modelIdentifier=model)
+    click.echo(f"deleted {model}")
+
+
+@cli.command()
+@click.argument("model", metavar="NAME|ARN")
+@click.argument("prompt")
+@click.option("--max-tokens", default=256, show_default=True, help="Longest answer, in tokens.")
+@click.option("--temperature", default=0.0, show_default=True, help="0 is greedy.")
+@setting_flags(*CLIENT_SETTINGS)
+def invoke(model: str, prompt: str, max_tokens: int, temperature: float, **flags: Any) -> None:
+    """Ask an imported model something, and print its answer."""
+    from outcrop.app.connect import running_server
+    from outcrop.terminal.invoke import ask
+
+    click.echo(ask(running_server(load(flags)), model, prompt, max_tokens=max_tokens, temperature=temperature))

@@ -1,0 +1,76 @@
+"""The Starlette application for all paths that are not AWS's."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from outcrop.api.identifiers import identifier_of
+from outcrop.arn import ResourceKind, Tenant
+from outcrop.console.progress import progress_of
+from outcrop.errors import RequestError, UnavailableError
+from outcrop.ports import Clock, JobCatalog, Vault
+
+PREFIXES = ("/health", "/outcrop")
+"""The paths that belong to this application; everything else is AWS's."""
+
+_JOBS_PATH = b"/outcrop/import-jobs/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsoleServices:
+    """What the pages beside AWS's API work with."""
+
+    jobs: JobCatalog
+    vault: Vault
+    clock: Clock
+    tenant_of: Callable[[Request, bytes], Awaitable[Tenant]]
+    """Whose request this is; signed like a call of the API. Raises AuthenticationError."""
+
+
+def console_app(services: ConsoleServices) -> Starlette:
+    """Returns the application."""
+
+    async def live(_request: Request) -> Response:
+        return PlainTextResponse("live\n")
+
+    async def ready(_request: Request) -> Response:
+        try:
+            await services.jobs.unfinished()
+            await services.vault.artifact_ids()
+        except Exception as error:  # noqa: BLE001  # whatever it is, the answer is that we are not ready
+            return PlainTextResponse(f"not ready: {type(error).__name__}\n", status_code=503)
+        return PlainTextResponse("ready\n")
+
+    async def import_job(request: Request) -> Response:
+        try:
+            tenant = await services.tenant_of(request, await request.body())
+            # The raw path, since an ARN's slash may come encoded or not.
+            identifier = unquote(request.scope["raw_path"].removeprefix(_JOBS_PATH).decode("ascii", "replace"))
+            job = await services.jobs.get(tenant, identifier_of(identifier, ResourceKind.JOB, tenant))
+        except RequestError as error:
+            return _refusal(error)
+        except UnavailableError as error:
+            return JSONResponse({"message": str(error)}, status_code=503)
+        return JSONResponse(progress_of(job, services.clock.now()))
+
+    return Starlette(
+        routes=[
+            Route("/health/live", live),
+            Route("/health/ready", ready),
+            Route("/outcrop/import-jobs/{identifier:path}", import_job),
+        ]
+    )
+
+
+_STATUS = {"ResourceNotFoundException": 404, "ValidationException": 400}
+
+
+def _refusal(error: RequestError) -> Response:
+    return JSONResponse({"message": error.message, "code": error.code}, status_code=_STATUS.get(error.code, 403))

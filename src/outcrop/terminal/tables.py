@@ -1,0 +1,41 @@
+"""Lists of jobs and models as tables."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from outcrop.app.connect import Server
+
+STYLES = {"Completed": "green", "Failed": "red", "InProgress": "yellow"}
+
+
+def print_jobs(server: Server) -> None:
+    """Prints every import job, newest first."""
+    table = Table("job", "model", "status", "created", "ended", box=None)
+    for page in server.client("bedrock").get_paginator("list_model_import_jobs").paginate():
+        for job in page["modelImportJobSummaries"]:
+            ended = job.get("endTime")
+            table.add_row(
+                job["jobName"],
+                job["importedModelName"],
+                f"[{STYLES[job['status']]}]{job['status']}",
+                f"{job['creationTime']:%Y-%m-%d %H:%M:%S}",
+                "" if ended is None else f"{ended:%Y-%m-%d %H:%M:%S}",
+            )
+    Console().print(table)
+
+
+def print_models(server: Server) -> None:
+    """Prints every imported model, newest first."""
+    table = Table("model", "architecture", "converse", "created", "arn", box=None)
+    for page in server.client("bedrock").get_paginator("list_imported_models").paginate():
+        for model in page["modelSummaries"]:
+            table.add_row(
+                model["modelName"],
+                model["modelArchitecture"],
+                "yes" if model["instructSupported"] else "no",
+                f"{model['creationTime']:%Y-%m-%d %H:%M:%S}",
+                model["modelArn"],
+            )
+    Console().print(table)
