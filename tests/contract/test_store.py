@@ -30,9 +30,7 @@ class Subject:
     remove: Callable[[str], None]
 
 
-@pytest.fixture(
-    params=["fake", "local", pytest.param("s3", marks=pytest.mark.services)]
-)
+@pytest.fixture(params=["fake", "local", pytest.param("s3", marks=pytest.mark.services)])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     """A bucket `models` with the content of each key its own name."""
     if request.param == "fake":
