@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from outcrop.errors import AuthenticationError
@@ -18,6 +17,8 @@ from outcrop.wire.request import HttpRequest
 ALGORITHM = "AWS4-HMAC-SHA256"
 
 _TIMESTAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
+_HTTP_DATE = re.compile(r"[A-Za-z]{3}, \d\d? [A-Za-z]{3} \d{4} \d\d:\d\d:\d\d (?:GMT|UTC|[+-]\d{4})", re.ASCII)
+_NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+)*", re.ASCII)
 _SCOPE_PARTS = 5
 _LONGEST_EXPIRY_S = 7 * 24 * 3600
 _ECHO_CHARACTERS = 200
@@ -124,7 +125,6 @@ def _from_query(query: bytes) -> Claim:
     )
 
 
-@lru_cache(maxsize=1024)  # a client sends the same ones all day
 def _scope(credential: str) -> Scope:
     parts = credential.split("/")
     if len(parts) != _SCOPE_PARTS:
@@ -135,8 +135,10 @@ def _scope(credential: str) -> Scope:
     return Scope(access_key_id=parts[0], date=parts[1], region=parts[2], service=parts[3], terminator=parts[4])
 
 
-@lru_cache(maxsize=1024)
 def _names(signed_headers: str) -> tuple[str, ...]:
+    # What is no header name could hold a line break, and pass for the text of another header when it is signed.
+    if _NAMES.fullmatch(signed_headers) is None:
+        raise _incomplete("SignedHeaders should be header names, separated by semicolons.")
     return tuple(signed_headers.lower().split(";"))
 
 
@@ -156,10 +158,15 @@ def _instant(timestamp: str) -> datetime:
 
 def _from_http_date(date: str) -> str:
     """Reads the RFC 1123 form that a Date header has; what is signed has the ISO form all the same."""
+    if _HTTP_DATE.fullmatch(date) is None:
+        return date
     try:
-        return f"{parsedate_to_datetime(date).astimezone(UTC):%Y%m%dT%H%M%SZ}"
+        instant = parsedate_to_datetime(date)
+        # An offset of -0000, which botocore writes, means UTC, and Python returns it without a zone.
+        instant = instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
     except (ValueError, OverflowError):
         return date
+    return f"{instant:%Y%m%dT%H%M%SZ}"
 
 
 def _incomplete(message: str) -> AuthenticationError:

@@ -11,6 +11,7 @@ from binascii import crc32
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from outcrop.api.calls import Event
 from outcrop.wire.faults import INTERNAL, Fault, fault_body
 from outcrop.wire.serialize import dump_json, json_members
 from outcrop.wire.service import Operation
@@ -51,7 +52,7 @@ class EventEncoder:
         }
         self._exceptions = {member.shape.name: member for member in members if member.shape.error_status is not None}
 
-    def event(self, event: Mapping[str, Mapping[str, object]]) -> bytes:
+    def event(self, event: Event) -> bytes:
         """Writes an event: a mapping with exactly one member of the union."""
         ((name, value),) = event.items()
         known = self._events[name]

@@ -1,9 +1,11 @@
 """What a request says of its signature, and AWS's answers to what it does not say."""
 
 import dataclasses
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -42,12 +44,39 @@ def test_a_query_claim_has_all_its_parts(sign: Callable[..., HttpRequest], now: 
     assert claim.session_token == "session"
 
 
-def test_a_date_header_serves_as_time(sign: Callable[..., HttpRequest], now: datetime) -> None:
-    """The time may stand in an RFC 1123 Date header."""
-    claim = read_claim(sign(headers={"Date": "x"}))
+@pytest.mark.parametrize("zone", ["-0000", "GMT", "+0000"])
+def test_a_date_header_serves_as_time(
+    sign: Callable[..., HttpRequest], now: datetime, zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time may stand in an RFC 1123 Date header, whatever the zone of the server."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    request = sign()
+    headers = {**request.headers, "date": f"Fri, 02 Jan 2026 03:04:05 {zone}"}
+    del headers["x-amz-date"]
 
+    claim = read_claim(dataclasses.replace(request, headers=headers))
+
+    monkeypatch.undo()
+    time.tzset()
     assert claim.timestamp == "20260102T030405Z"
     assert claim.signed_at == now
+
+
+def test_a_date_header_of_botocore_serves_as_time(sign: Callable[..., HttpRequest], now: datetime) -> None:
+    """The client keeps to the Date header when the request has one."""
+    assert read_claim(sign(headers={"Date": "x"})).signed_at == now
+
+
+@pytest.mark.parametrize("names", ["host\nx", "host;;x", ";", "host:1", "host x", "h\u00f6st"])
+def test_what_is_no_header_name_is_refused(sign: Callable[..., HttpRequest], names: str) -> None:
+    """A line break in a name could pass for another header in what is signed."""
+    request = sign(presign_s=60)
+    query = request.query.replace(b"SignedHeaders=host", f"SignedHeaders={quote(names)}".encode())
+
+    code, _ = _refusal(dataclasses.replace(request, query=query))
+
+    assert code == "IncompleteSignatureException"
 
 
 @pytest.mark.parametrize("authorization", [None, "", "Basic dXNlcg==", "Bearer", "AWS something"])
