@@ -145,6 +145,7 @@ def test_an_unsigned_request_is_refused(server: RunningServer) -> None:
     for path in ("/imported-models", "/outcrop/import-jobs/fieldguide-job"):
         with pytest.raises(urllib.error.HTTPError) as raised:
             urllib.request.urlopen(server.variables["AWS_ENDPOINT_URL_BEDROCK"] + path)
+        raised.value.close()
         assert raised.value.code == 403
 
 

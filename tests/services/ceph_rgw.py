@@ -179,7 +179,8 @@ class _Cluster:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._gateway_port}/", timeout=5):
                 return True
-        except urllib.error.HTTPError:
+        except urllib.error.HTTPError as refusal:
+            refusal.close()
             return True
         except OSError:
             return False

@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from outcrop.artifact.engine_files import TEMPLATE_FILE, TEMPLATE_JSON
 from outcrop.artifact.finding import Finding, Judged, Kind, Severity, error, note, warning
 from outcrop.artifact.snapshot import ModelSnapshot
 from outcrop.artifact.strict_json import read_object
 from outcrop.artifact.tokenizer import TOKENIZER_CONFIG, Tokenizer
 from outcrop.artifact.wording import listing, printable, shown
 from outcrop.records import JsonObject, JsonValue
-
-TEMPLATE_FILE = "chat_template.jinja"
-TEMPLATE_JSON = "chat_template.json"
 
 _PROBE = "Quartzite"
 """The user's one word in the conversation that is rendered; a template that loses it is of no use."""
@@ -30,7 +28,6 @@ _CONVERSATIONS: Sequence[Sequence[JsonObject]] = (
 MISSING = note("template.missing")
 WRONG_FORM = Kind("template.wrong_form", Severity.WARNING, Severity.ERROR)
 SHADOWED = note("template.shadowed")
-JSON_ONLY = Kind("template.json_only", Severity.WARNING, Severity.NOTE)
 NO_DEFAULT = warning("template.no_default")
 MALFORMED = Kind("template.malformed", Severity.WARNING, Severity.ERROR)
 UNSAFE = error("template.unsafe")
@@ -193,13 +190,6 @@ def _judge_others(sources: Sequence[ChatTemplate]) -> Iterator[Finding]:
                 cure="Keep one of the two.",
                 expected=chosen.file,
             )
-    if all(source.file == TEMPLATE_JSON for source in sources):
-        yield JSON_ONLY.found(
-            TEMPLATE_JSON,
-            "is the only place of the chat template, where readers of text models do not look.",
-            cure=f"Save the template as {TEMPLATE_FILE} too.",
-            expected=TEMPLATE_FILE,
-        )
 
 
 def _missing() -> Finding:

@@ -7,6 +7,7 @@ and none may mind.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
@@ -112,7 +113,7 @@ class ImportPipeline:
         await self._enter(job, Stage.CHECK)
         tools, location = self._tools, SourceLocation.parse(job.request.source_uri)
         snapshot = await inspect(await tools.open_source(job), objects, location.prefix)
-        report = examine(snapshot, supported_by_engine=tools.supported_by_engine())
+        report = await asyncio.to_thread(examine, snapshot, supported_by_engine=tools.supported_by_engine())
         await tools.jobs.record(job.id, JobNote(report=report.to_json()))
         if not report.is_importable(tools.profile) or report.facts is None:
             raise ModelRejectedError(report.summary(profile=tools.profile))

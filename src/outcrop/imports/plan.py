@@ -10,6 +10,10 @@ MOST_OBJECTS = 20_000
 """More than any model has; a prefix with more is a bucket's root by mistake."""
 
 
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
+"""Names of what people give in place of a prefix (SPEC F5); only the hint depends on them."""
+
+
 async def plan(store: ObjectStore, location: SourceLocation) -> list[SourceObject]:
     """Lists and pins the source.
 
@@ -28,5 +32,14 @@ async def plan(store: ObjectStore, location: SourceLocation) -> list[SourceObjec
                 f"{location} holds more than {MOST_OBJECTS} objects. Name the prefix of one model, not a whole bucket."
             )
     if not objects:
-        raise SourceMissingError(f"could not find the expected file config.json: there is nothing at {location}.")
+        # AWS's own beginning (SPEC 7.8.2), which people search for.
+        raise SourceMissingError(
+            f"could not find the expected file {location}config.json: there is nothing at {location}.{_hint(location)}"
+        )
     return objects
+
+
+def _hint(location: SourceLocation) -> str:
+    if location.prefix.rstrip("/").endswith(ARCHIVES):
+        return " An archive is not unpacked: upload its files, and name their prefix."
+    return ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from outcrop.artifact import envelope, keywrap
+from outcrop.artifact.engine_files import TEMPLATE_FILE, TEMPLATE_JSON, lacks_template_file, template_file
 from outcrop.artifact.manifest import MANIFEST_PATH, Manifest, ManifestFile, associated_data, file_path
 from outcrop.errors import IntegrityError
 from outcrop.ports import KeyService, Vault
@@ -22,15 +23,21 @@ class OpenArtifact:
 
     manifest: Manifest
     _vault: Vault
-    _data_key: bytes
+    _data_key: bytes = field(repr=False)
+    _added: Mapping[str, bytes] = field(default_factory=dict)
+    """Files that the model does not have, and an engine needs."""
 
     @property
     def files(self) -> Sequence[tuple[str, int]]:
-        """Path and plaintext size in bytes of each file."""
-        return [(file.path, file.size_bytes) for file in self.manifest.files]
+        """Path and plaintext size in bytes of each file that an engine is to see."""
+        own = [(file.path, file.size_bytes) for file in self.manifest.files]
+        return own + [(path, len(data)) for path, data in self._added.items()]
 
     async def read_into(self, path: str, target: memoryview) -> None:
         """Unseals a whole file into `target`, in parallel. Raises IntegrityError, StorageError, UnavailableError."""
+        if path in self._added:
+            target[:] = self._added[path]
+            return
         file = self._file(path)
         sealed = await self._open(file)
         places = asyncio.Semaphore(PARALLEL_RUNS)
@@ -98,4 +105,15 @@ async def open_artifact(model: ServableModel, *, vault: Vault, keys: KeyService)
         sealed=bytes(sealed),
     )
     manifest = Manifest.decode(data, sha256=ref.manifest_sha256)
-    return OpenArtifact(manifest, vault, data_key)
+    artifact = OpenArtifact(manifest, vault, data_key)
+    return OpenArtifact(manifest, vault, data_key, await _added_files(artifact))
+
+
+async def _added_files(artifact: OpenArtifact) -> Mapping[str, bytes]:
+    sizes = dict(artifact.files)
+    if not lacks_template_file(sizes):
+        return {}
+    template_json = bytearray(sizes[TEMPLATE_JSON])
+    await artifact.read_into(TEMPLATE_JSON, memoryview(template_json))
+    template = template_file(bytes(template_json))
+    return {} if template is None else {TEMPLATE_FILE: template}

@@ -60,12 +60,11 @@ def test_the_same_template_twice_is_no_matter() -> None:
     assert embedded(TEMPLATE).having({"chat_template.jinja": TEMPLATE.encode() + b"\n"}).examined().findings == ()
 
 
-def test_a_template_only_in_json_is_told() -> None:
-    """AWS reads it; readers of text models elsewhere do not."""
+def test_a_template_only_in_json_counts() -> None:
+    """AWS reads it (SPEC 4.2.6), and our engines get it as the file that they read."""
     model = PLAIN.having({"chat_template.json": json.dumps({"chat_template": TEMPLATE}).encode()})
 
-    found = only(model.examined(), "template.json_only")
-    assert (found.outcrop, found.bedrock) == (Severity.WARNING, Severity.NOTE)
+    assert model.examined().findings == ()
     assert is_instruct(model)
 
 

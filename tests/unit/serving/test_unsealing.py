@@ -1,0 +1,124 @@
+"""Opening an artifact: what is read is what was sealed, or nothing."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from outcrop.artifact import envelope, keywrap
+from outcrop.artifact.manifest import MANIFEST_PATH, Manifest, ManifestFile, associated_data, digest, file_path
+from outcrop.errors import IntegrityError, KeyUnavailableError
+from outcrop.records import ArtifactRef, ServableModel, SourceObject
+from outcrop.serving.unsealing import OpenArtifact, open_artifact
+from outcrop.testing.keys import SERVICE_KEY, FakeKeyService
+from outcrop.testing.vault import FakeVault
+
+pytestmark = pytest.mark.anyio
+
+ARTIFACT = "abcdefghijkl"
+ARN = "arn:aws:bedrock:us-east-1:000000000000:imported-model/abcdefghijkl"
+DATA_KEY = bytes(range(32))
+
+
+class Sealed:
+    """An artifact with some files, and the model that points to it."""
+
+    def __init__(self) -> None:
+        self.vault = FakeVault()
+        self.keys = FakeKeyService()
+
+    async def put(self, path: str, data: bytes) -> None:
+        """Stores a sealed file."""
+        sealed = envelope.seal_bytes(
+            data_key=DATA_KEY, associated_data=associated_data(ARTIFACT, path), plaintext=data, random_bytes=bytes(39)
+        )
+        async with self.vault.create(ARTIFACT, path, len(sealed)) as file:
+            await file.write(0, sealed)
+
+    async def model(self, files: dict[str, bytes]) -> ServableModel:
+        """Seals files and their manifest."""
+        entries = []
+        for path, data in files.items():
+            await self.put(file_path(path), data)
+            source = SourceObject(bucket="b", key=path, size_bytes=len(data), etag='"e"')
+            runs = tuple(digest(data[run.plain_begin : run.plain_end]) for run in envelope.runs(len(data), 1))
+            entries.append(
+                ManifestFile(path=path, size_bytes=len(data), run_segments=1, run_sha256=runs, source=source)
+            )
+        manifest = Manifest(artifact_id=ARTIFACT, files=tuple(entries)).encode()
+        await self.put(MANIFEST_PATH, manifest)
+        made = await self.keys.generate_data_key(SERVICE_KEY, keywrap.encryption_context(ARN))
+        wrapped = keywrap.wrap(
+            data_key=DATA_KEY,
+            wrapping_key=made.plaintext,
+            wrapped_wrapping_key=made.wrapped,
+            artifact_id=ARTIFACT,
+            nonce=bytes(12),
+        )
+        ref = ArtifactRef(
+            artifact_id=ARTIFACT, manifest_sha256=digest(manifest), key_arn=SERVICE_KEY, wrapped_key=wrapped
+        )
+        return ServableModel(arn=ARN, artifact=ref)
+
+    async def open(self, model: ServableModel) -> OpenArtifact:
+        """Opens the model's artifact."""
+        return await open_artifact(model, vault=self.vault, keys=self.keys)
+
+
+async def read(artifact: OpenArtifact, path: str) -> bytes:
+    """Returns a whole file."""
+    data = bytearray(dict(artifact.files)[path])
+    await artifact.read_into(path, memoryview(data))
+    return bytes(data)
+
+
+async def test_files_are_read_as_they_were_sealed() -> None:
+    """Empty ones, small ones, and those of many segments."""
+    files = {"a": b"", "b": b"rock", "c": bytes(range(256)) * 20_000}
+    sealed = Sealed()
+
+    artifact = await sealed.open(await sealed.model(files))
+
+    assert {path: await read(artifact, path) for path, _ in artifact.files} == files
+
+
+async def test_a_rolled_back_manifest_is_noticed() -> None:
+    """A manifest that was sealed under the right key, but is not the model's, is refused."""
+    sealed = Sealed()
+    older = await sealed.model({"a": b"old"})
+    await sealed.model({"a": b"new"})
+
+    with pytest.raises(IntegrityError, match="not the one"):
+        await sealed.open(older)
+
+
+async def test_swapped_files_are_noticed() -> None:
+    """A sealed file does not open in the place of another."""
+    sealed = Sealed()
+    model = await sealed.model({"a": b"one", "b": b"two"})
+    files = sealed.vault.staged[ARTIFACT]
+    files["files/a"], files["files/b"] = files["files/b"], files["files/a"]
+
+    with pytest.raises(IntegrityError):
+        await read(await sealed.open(model), "a")
+
+
+async def test_anothers_wrapped_key_does_not_open() -> None:
+    """The wrapped key opens in the name of its own model only."""
+    sealed = Sealed()
+    model = await sealed.model({"a": b"one"})
+
+    with pytest.raises(KeyUnavailableError):
+        await sealed.open(replace(model, arn=ARN[:-1] + "x"))
+
+
+async def test_a_template_in_json_is_given_as_the_file_that_engines_read() -> None:
+    """AWS reads chat_template.json (SPEC 4.2.6); the tokenizers of transformers do not."""
+    sealed = Sealed()
+    in_json = json.dumps({"chat_template": "{{ messages }} °"}).encode()
+
+    alone = await sealed.open(await sealed.model({"chat_template.json": in_json}))
+    both = await sealed.open(await sealed.model({"chat_template.json": in_json, "chat_template.jinja": b"wins"}))
+
+    assert (await read(alone, "chat_template.jinja")).decode() == "{{ messages }} °"
+    assert await read(both, "chat_template.jinja") == b"wins"
