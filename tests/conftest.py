@@ -1,10 +1,10 @@
 """Fixtures for all tests."""
 
-from collections.abc import Iterator
+import json
 
 import pytest
 
-from tests.services.ceph_rgw import S3Server, ceph_rgw, missing_programs
+from tests.e2e.servers import EXAMPLE
 
 
 @pytest.fixture(scope="session")
@@ -14,10 +14,7 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    """A real S3 server; skips where it is not installed."""
-    missing = missing_programs()
-    if missing:
-        pytest.skip(f"no real S3 server: {', '.join(missing)} not installed (.ci/run installs Debian's packages)")
-    with ceph_rgw(tmp_path_factory.mktemp("ceph")) as server:
-        yield server
+def questions() -> list[dict[str, str]]:
+    """What the example model was trained on."""
+    found: list[dict[str, str]] = json.loads((EXAMPLE / "questions.json").read_text())
+    return found

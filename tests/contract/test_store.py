@@ -1,16 +1,13 @@
-"""What every ObjectStore does: the fake, local folders, and a real S3 server where one is installed."""
+"""What every ObjectStore does: the fake and local folders here, a real S3 server in tests/services/test_s3.py."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import pytest
-from tests.services.ceph_rgw import S3Server
 
 from outcrop.adapters.store_local import LocalObjectStore
-from outcrop.adapters.store_s3 import S3ObjectStore
 from outcrop.errors import SourceChangedError, SourceMissingError
 from outcrop.ports import ObjectStore
 from outcrop.records import SourceLocation, SourceObject
@@ -30,19 +27,22 @@ class Subject:
     remove: Callable[[str], None]
 
 
-@pytest.fixture(params=["fake", "local", pytest.param("s3", marks=pytest.mark.services)])
+@pytest.fixture(params=["fake", "local"])
 def subject(request: pytest.FixtureRequest, tmp_path: Path) -> Subject:
     """A bucket `models` with the content of each key its own name."""
     if request.param == "fake":
         bucket: dict[str, bytes] = {}
         found = Subject(FakeObjectStore({"models": bucket}), bucket.__setitem__, bucket.__delitem__)
-    elif request.param == "local":
-        found = local_subject(tmp_path)
     else:
-        found = request.getfixturevalue("s3_subject")
+        found = local_subject(tmp_path)
+    return filled(found)
+
+
+def filled(subject: Subject) -> Subject:
+    """Puts the keys, each with its own name as content."""
     for key in KEYS:
-        found.put(key, key.encode())
-    return found
+        subject.put(key, key.encode())
+    return subject
 
 
 def local_subject(folder: Path) -> Subject:
@@ -54,28 +54,6 @@ def local_subject(folder: Path) -> Subject:
         path.write_bytes(data)
 
     return Subject(LocalObjectStore([folder]), put, lambda key: (folder / "models" / key).unlink())
-
-
-@pytest.fixture
-def s3_subject(s3_server: S3Server) -> Iterator[Subject]:
-    """A bucket of a real server, emptied afterwards."""
-    session = boto3.Session(
-        aws_access_key_id=s3_server.access_key_id,
-        aws_secret_access_key=s3_server.secret_access_key,
-        region_name=s3_server.region,
-    )
-    client = session.client("s3", endpoint_url=s3_server.url)
-    client.create_bucket(Bucket="models")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ENDPOINT_URL_S3", s3_server.url)
-        store = S3ObjectStore(session, {})
-    yield Subject(
-        store,
-        lambda key, data: client.put_object(Bucket="models", Key=key, Body=data),
-        lambda key: client.delete_object(Bucket="models", Key=key),
-    )
-    for entry in client.list_objects_v2(Bucket="models").get("Contents", ()):
-        client.delete_object(Bucket="models", Key=entry["Key"])
 
 
 async def listed(store: ObjectStore, uri: str) -> dict[str, SourceObject]:

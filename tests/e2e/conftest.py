@@ -11,13 +11,6 @@ from tests.e2e.servers import EXAMPLE, RunningServer, running_server
 
 
 @pytest.fixture(scope="session")
-def questions() -> list[dict[str, str]]:
-    """What the example model was trained on."""
-    found: list[dict[str, str]] = json.loads((EXAMPLE / "questions.json").read_text())
-    return found
-
-
-@pytest.fixture(scope="session")
 def buckets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one bucket, `models`: the example under `good`, and others that are broken in one way each."""
     root = tmp_path_factory.mktemp("buckets")

@@ -1,16 +1,73 @@
-"""The main job against a real S3 server."""
+"""A real S3 server: what every ObjectStore does, and the main job from a bucket.
+
+All in one file, and so in one process of a parallel run: one server starts for all of it.
+"""
 
 import json
+from collections.abc import Iterator
 
 import boto3
 import pytest
 
+from outcrop.adapters.store_s3 import S3ObjectStore
+from tests.contract.test_store import (
+    Subject,
+    filled,
+    test_a_missing_bucket_is_named,
+    test_an_object_that_changed_is_not_read,
+    test_an_object_that_went_is_not_read,
+    test_lists_what_is_under_a_prefix,
+    test_reads_exactly_the_range,
+)
 from tests.e2e.servers import EXAMPLE, running_server
-from tests.services.ceph_rgw import S3Server
+from tests.services.ceph_rgw import S3Server, ceph_rgw, missing_programs
 
-pytestmark = [pytest.mark.engine, pytest.mark.services]
+__all__ = [
+    "test_a_missing_bucket_is_named",
+    "test_an_object_that_changed_is_not_read",
+    "test_an_object_that_went_is_not_read",
+    "test_lists_what_is_under_a_prefix",
+    "test_reads_exactly_the_range",
+]
+
+pytestmark = [pytest.mark.services, pytest.mark.anyio]
 
 
+@pytest.fixture(scope="module")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server; skips where it is not installed."""
+    missing = missing_programs()
+    if missing:
+        pytest.skip(f"no real S3 server: {', '.join(missing)} not installed (.ci/run installs Debian's packages)")
+    with ceph_rgw(tmp_path_factory.mktemp("ceph")) as server:
+        yield server
+
+
+@pytest.fixture
+def subject(s3_server: S3Server) -> Iterator[Subject]:
+    """A bucket of a real server, emptied afterwards."""
+    session = boto3.Session(
+        aws_access_key_id=s3_server.access_key_id,
+        aws_secret_access_key=s3_server.secret_access_key,
+        region_name=s3_server.region,
+    )
+    client = session.client("s3", endpoint_url=s3_server.url)
+    client.create_bucket(Bucket="models")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_S3", s3_server.url)
+        store = S3ObjectStore(session, {})
+    yield filled(
+        Subject(
+            store,
+            lambda key, data: client.put_object(Bucket="models", Key=key, Body=data),
+            lambda key: client.delete_object(Bucket="models", Key=key),
+        )
+    )
+    for entry in client.list_objects_v2(Bucket="models").get("Contents", ()):
+        client.delete_object(Bucket="models", Key=entry["Key"])
+
+
+@pytest.mark.engine
 def test_a_model_is_imported_from_s3_and_answers(
     s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory, questions: list[dict[str, str]]
 ) -> None:
