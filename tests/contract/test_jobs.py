@@ -116,3 +116,22 @@ async def test_after_a_stop_the_job_goes_on_at_its_last_step(open_engine: Open) 
             await done.wait()
 
     assert ran == ["first", "second", "second", "one,two"]
+
+
+async def test_threads_are_there_after_an_engine_was_closed(open_engine: Open) -> None:
+    """What stops after the job engine may still need the loop's threads."""
+    done = asyncio.Event()
+
+    async def workflow(_job_id: str, run_step: RunStep) -> None:
+        async def step() -> None:
+            return None
+
+        await run_step("step", step)
+        done.set()
+
+    async with running(open_engine(workflow)) as engine:
+        await engine.start("job000000001")
+        async with asyncio.timeout(DEADLINE_S):
+            await done.wait()
+
+    assert await asyncio.to_thread(lambda: "threads") == "threads"

@@ -51,6 +51,7 @@ def test_a_model_outlives_the_server_until_it_is_deleted(
             ask(server, arn, first["question"])
         with pytest.raises(ClientError, match="ResourceNotFound"):
             server.client("bedrock").delete_imported_model(modelIdentifier="m")
+    assert "Traceback" not in server.log()
 
 
 @pytest.mark.parametrize("stage", ["Check", "Copy", "Prove"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import sqlalchemy as sa
@@ -98,6 +99,9 @@ class DbosJobEngine:
     async def close(self) -> None:
         """Stops taking work; what is under way goes on at the next launch."""
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+        # DBOS had put a pool of its own in the place of the loop's, and has shut it down: whoever stops after us
+        # still needs threads.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
         running = set(self._running)
         for task in running:
             task.cancel()

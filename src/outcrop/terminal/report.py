@@ -10,7 +10,7 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
-from outcrop.artifact.finding import Profile, Severity
+from outcrop.artifact.finding import Finding, Profile, Severity
 from outcrop.artifact.report import Report
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
@@ -46,16 +46,31 @@ def _print_facts(report: Report, target: str, console: Console) -> None:
 
 
 def _findings(report: Report, profile: Profile) -> Table:
-    table = Table("", "file", "finding", "what to do", show_lines=True, expand=True)
+    """One block for each finding, since messages and cures need the whole width to be read."""
+    table = Table.grid(padding=(0, 2, 1, 0), expand=True)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
     for found in report.ranked(profile):
-        severity = found.severity(profile)
         table.add_row(
-            Text(severity.value, style=STYLES[severity]),
-            Text(found.file, overflow="fold"),
-            Text.assemble((found.id, "dim"), "\n", found.message),
-            Text(found.cure),
-        )
+            _severities(found, profile),
+            Text.assemble(
+                (found.file or "the model", "bold"), "  ", (found.id, "dim"), "\n",
+                found.message, "\n",
+                ("→ ", "green"), found.cure,
+            ),
+        )  # fmt: skip
     return table
+
+
+def _severities(found: Finding, profile: Profile) -> Text:
+    """How grave a finding is for the profile that was asked and, where it differs, for the other."""
+    text = Text(found.severity(profile).value, style=STYLES[found.severity(profile)])
+    for other in Profile:
+        if found.severity(other) is not found.severity(profile):
+            text.append(f"\n{other.value}:\n", style="dim").append(
+                found.severity(other).value, style=STYLES[found.severity(other)]
+            )
+    return text
 
 
 def _verdict(report: Report, profile: Profile) -> Text:

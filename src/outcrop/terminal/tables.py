@@ -12,7 +12,7 @@ STYLES = {"Completed": "green", "Failed": "red", "InProgress": "yellow"}
 
 def print_jobs(server: Server) -> None:
     """Prints every import job, newest first."""
-    table = Table("job", "model", "status", "created", "ended", box=None)
+    table = _table("job", "model", "status", "created", "ended")
     for page in server.client("bedrock").get_paginator("list_model_import_jobs").paginate():
         for job in page["modelImportJobSummaries"]:
             ended = job.get("endTime")
@@ -28,7 +28,8 @@ def print_jobs(server: Server) -> None:
 
 def print_models(server: Server) -> None:
     """Prints every imported model, newest first."""
-    table = Table("model", "architecture", "converse", "created", "arn", box=None)
+    table = _table("model", "architecture", "converse", "created")
+    table.add_column("arn", overflow="fold")
     for page in server.client("bedrock").get_paginator("list_imported_models").paginate():
         for model in page["modelSummaries"]:
             table.add_row(
@@ -39,3 +40,10 @@ def print_models(server: Server) -> None:
                 model["modelArn"],
             )
     Console().print(table)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
