@@ -212,7 +212,7 @@ def models_delete(model: str, **flags: Any) -> None:
     """Delete an imported model: its key first, then its copies and bytes."""
     from outcrop.app.connect import running_server
 
-    running_server(load(flags)).client("bedrock").delete_imported_model(modelIdentifier=model)
+    running_server(load(flags)).call("bedrock", "delete_imported_model", modelIdentifier=model)
     click.echo(f"deleted {model}")
 
 

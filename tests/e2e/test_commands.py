@@ -79,6 +79,17 @@ def test_import_of_a_broken_model_exits_with_1(buckets: Path, tmp_path: Path) ->
     assert list((tmp_path / "d" / "vault" / "artifacts").iterdir()) == []
 
 
+def test_a_refusal_is_one_line(buckets: Path, tmp_path: Path) -> None:
+    """What the server answers is told in its words, without a trace."""
+    source = str(buckets / "models" / "good")
+
+    done = outcrop("import", source, "--name", "not a name!", "--data", "d", cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert "ValidationException: 2 validation errors detected" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_env_prints_what_clients_need(tmp_path: Path) -> None:
     """The same key each time, in a file that only its owner reads."""
     first, second = outcrop("env", cwd=tmp_path).stdout, outcrop("env", cwd=tmp_path).stdout

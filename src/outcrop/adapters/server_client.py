@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +16,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.client import BaseClient
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
+from outcrop.errors import RequestError, UnavailableError
 from outcrop.records import Principal
 
 READ_TIMEOUT_S = 300
@@ -30,8 +33,23 @@ class Server:
     region: str
     principal: Principal
 
-    def client(self, service: str) -> BaseClient:
-        """Returns a boto3 client for `bedrock` or `bedrock-runtime`."""
+    def call(self, service: str, operation: str, **params: Any) -> Mapping[str, Any]:
+        """Calls an operation of `bedrock` or `bedrock-runtime`.
+
+        Raises:
+            RequestError: the server refused, with its words.
+            UnavailableError: the server does not answer.
+        """
+        with _translated(self.url):
+            answer: Mapping[str, Any] = getattr(self._client(service), operation)(**params)
+            return answer
+
+    def pages(self, operation: str) -> Iterator[Mapping[str, Any]]:
+        """Yields every page of a list operation of `bedrock`. Raises as `call` does."""
+        with _translated(self.url):
+            yield from self._client("bedrock").get_paginator(operation).paginate()
+
+    def _client(self, service: str) -> BaseClient:
         return self._session().client(
             service,
             endpoint_url=self.url,
@@ -40,22 +58,20 @@ class Server:
         )
 
     def progress(self, job: str) -> Mapping[str, Any]:
-        """Returns how far an import is. Raises urllib's errors."""
+        """Returns how far an import is. Raises as `call` does."""
         request = AWSRequest(method="GET", url=f"{self.url}/outcrop/import-jobs/{quote(job, safe='')}")
         SigV4Auth(self._session().get_credentials(), "bedrock", self.region).add_auth(request)
         prepared = request.prepare()
         signed = urllib.request.Request(prepared.url, headers=dict(prepared.headers))  # noqa: S310  # our server's URL
-        with urllib.request.urlopen(signed, timeout=PROGRESS_TIMEOUT_S) as response:  # noqa: S310  # as above
-            found: dict[str, Any] = json.load(response)
-            return found
-
-    def is_live(self) -> bool:
-        """Says whether the server answers."""
         try:
-            with urllib.request.urlopen(f"{self.url}/health/live", timeout=PROGRESS_TIMEOUT_S):  # noqa: S310  # as above
-                return True
-        except (urllib.error.URLError, OSError):
-            return False
+            with urllib.request.urlopen(signed, timeout=PROGRESS_TIMEOUT_S) as response:  # noqa: S310  # as above
+                found: dict[str, Any] = json.load(response)
+                return found
+        except urllib.error.HTTPError as error:
+            with error:
+                raise RequestError(json.load(error)["message"]) from error
+        except OSError as error:
+            raise UnavailableError(f"the server at {self.url}", str(error)) from error
 
     def _session(self) -> boto3.Session:
         return boto3.Session(
@@ -63,3 +79,14 @@ class Server:
             aws_secret_access_key=self.principal.secret_access_key,
             region_name=self.region,
         )
+
+
+@contextmanager
+def _translated(url: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        told = error.response["Error"]
+        raise RequestError(f"{told['Code']}: {told['Message']}") from error
+    except BotoCoreError as error:
+        raise UnavailableError(f"the server at {url}", str(error)) from error

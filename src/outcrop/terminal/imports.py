@@ -22,7 +22,9 @@ def import_model(
     with any_server(settings) as (server, is_ours):
         if is_ours:
             console.print(f"No server runs on {settings.data}; this import brings its own.", style="dim")
-        created = server.client("bedrock").create_model_import_job(
+        created = server.call(
+            "bedrock",
+            "create_model_import_job",
             jobName=job_name or f"{name}-{datetime.now(UTC):%Y%m%d-%H%M%S}",  # noqa: TID251  # a name, for people
             importedModelName=name,
             roleArn=role_arn or f"arn:aws:iam::{settings.account}:role/outcrop-import",

@@ -10,9 +10,9 @@ from outcrop.app.connect import Server
 
 def ask(server: Server, model: str, prompt: str, *, max_tokens: int, temperature: float) -> str:
     """Returns the model's answer."""
-    is_instruct = server.client("bedrock").get_imported_model(modelIdentifier=model)["instructSupported"]
+    is_instruct = server.call("bedrock", "get_imported_model", modelIdentifier=model)["instructSupported"]
     body: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
     body |= {"messages": [{"role": "user", "content": prompt}]} if is_instruct else {"prompt": prompt}
-    reply = server.client("bedrock-runtime").invoke_model(modelId=model, body=json.dumps(body))
+    reply = server.call("bedrock-runtime", "invoke_model", modelId=model, body=json.dumps(body))
     choice = json.loads(reply["body"].read())["choices"][0]
     return str(choice["message"]["content"] if is_instruct else choice["text"])

@@ -13,7 +13,7 @@ STYLES = {"Completed": "green", "Failed": "red", "InProgress": "yellow"}
 def print_jobs(server: Server) -> None:
     """Prints every import job, newest first."""
     table = _table("job", "model", "status", "created", "ended")
-    for page in server.client("bedrock").get_paginator("list_model_import_jobs").paginate():
+    for page in server.pages("list_model_import_jobs"):
         for job in page["modelImportJobSummaries"]:
             ended = job.get("endTime")
             table.add_row(
@@ -30,7 +30,7 @@ def print_models(server: Server) -> None:
     """Prints every imported model, newest first."""
     table = _table("model", "architecture", "converse", "created")
     table.add_column("arn", overflow="fold")
-    for page in server.client("bedrock").get_paginator("list_imported_models").paginate():
+    for page in server.pages("list_imported_models"):
         for model in page["modelSummaries"]:
             table.add_row(
                 model["modelName"],
