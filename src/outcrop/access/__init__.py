@@ -1,1 +1,0 @@
-"""Who may do what: principals and, later, their policies."""
