@@ -2,7 +2,7 @@
 
 Imports are inside the commands, since each needs little of the whole: `outcrop check` answers in half a second.
 """
-# ruff: noqa: PLC0415
+# ruff: noqa: PLC0415, D301  # \b is how click is told to keep lines as they are
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _flag(info: SettingInfo) -> Callable[[Command], Command]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__)
 def cli() -> None:
-    r"""Amazon Bedrock Custom Model Import, running where you run it.
+    """Amazon Bedrock Custom Model Import, running where you run it.
 
     \b
     outcrop check ./my-model                       would it import?
@@ -104,7 +104,7 @@ def serve(**flags: Any) -> None:
 @cli.command()
 @setting_flags("data", "host", "port", "account", "region")
 def env(**flags: Any) -> None:
-    r"""Print shell lines that point AWS clients at the server, as its root principal.
+    """Print shell lines that point AWS clients at the server, as its root principal.
 
     \b
     eval "$(outcrop env)"

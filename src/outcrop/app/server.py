@@ -35,6 +35,7 @@ from outcrop.app.engines import open_engine
 from outcrop.app.sources import Sources, server_sources
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
+from outcrop.console.metrics import Metrics
 from outcrop.errors import SettingError
 from outcrop.imports.copy import BYTES_IN_MEMORY_PER_RUN
 from outcrop.imports.pipeline import ImportPipeline
@@ -171,13 +172,19 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             new_reply_id=lambda: uuid.uuid4().hex,
             page_token_key=_derived_key(root, PAGE_TOKEN_PURPOSE),
         )
+        metrics = Metrics()
         authentication = _Authentication(authenticator=_authenticator(settings, root, clock))
         yield Gateway(
             handlers=handlers(services),
             authenticator=authentication.authenticator,
             clock=clock,
-            other=console_app(ConsoleServices(jobs=jobs, vault=vault, clock=clock, tenant_of=authentication.tenant_of)),
+            other=console_app(
+                ConsoleServices(
+                    jobs=jobs, vault=vault, clock=clock, metrics=metrics, tenant_of=authentication.tenant_of
+                )
+            ),
             own_prefixes=PREFIXES,
+            observe=metrics.observe_request,
         )
 
 

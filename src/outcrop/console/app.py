@@ -13,11 +13,12 @@ from starlette.routing import Route
 
 from outcrop.api.identifiers import identifier_of
 from outcrop.arn import ResourceKind, Tenant
+from outcrop.console.metrics import CONTENT_TYPE, Metrics
 from outcrop.console.progress import progress_of
 from outcrop.errors import RequestError, UnavailableError
 from outcrop.ports import Clock, JobCatalog, Vault
 
-PREFIXES = ("/health", "/outcrop")
+PREFIXES = ("/health", "/metrics", "/outcrop")
 """The paths that belong to this application; everything else is AWS's."""
 
 _JOBS_PATH = b"/outcrop/import-jobs/"
@@ -30,6 +31,7 @@ class ConsoleServices:
     jobs: JobCatalog
     vault: Vault
     clock: Clock
+    metrics: Metrics
     tenant_of: Callable[[Request, bytes], Awaitable[Tenant]]
     """Whose request this is; signed like a call of the API. Raises AuthenticationError."""
 
@@ -48,6 +50,9 @@ def console_app(services: ConsoleServices) -> Starlette:
             return PlainTextResponse(f"not ready: {type(error).__name__}\n", status_code=503)
         return PlainTextResponse("ready\n")
 
+    async def metrics(_request: Request) -> Response:
+        return Response(services.metrics.text(await services.jobs.unfinished()), media_type=CONTENT_TYPE)
+
     async def import_job(request: Request) -> Response:
         try:
             tenant = await services.tenant_of(request, await request.body())
@@ -64,6 +69,7 @@ def console_app(services: ConsoleServices) -> Starlette:
         routes=[
             Route("/health/live", live),
             Route("/health/ready", ready),
+            Route("/metrics", metrics),
             Route("/outcrop/import-jobs/{identifier:path}", import_job),
         ]
     )

@@ -67,6 +67,7 @@ class _Served:
 class Gateway:
     """Serves the operations that have a handler; paths of Outcrop's own go to another application.
 
+    `observe` is told operation (empty where there is none), status and seconds of each request.
     `own_prefixes` are those paths, such as `/health`: each with all that lies below it, but `/` alone.
     """
 
@@ -78,6 +79,7 @@ class Gateway:
         clock: Clock,
         other: ASGIApp,
         own_prefixes: tuple[str, ...] = (),
+        observe: Callable[[str, int, float], None] = lambda _operation, _status, _seconds: None,
         body_timeout_s: float = 60.0,
         new_request_id: Callable[[], str] = make_request_id,
     ) -> None:
@@ -87,6 +89,7 @@ class Gateway:
         self._plans = {operation.name: prepare(operation, handlers[operation.name]) for operation in operations}
         self._router = Router(operations)
         self._authenticator = authenticator
+        self._observe = observe
         self._clock = clock
         self._other = other
         self._own_paths = frozenset(prefix.encode() for prefix in own_prefixes)
@@ -102,12 +105,15 @@ class Gateway:
         started = self._clock.monotonic()
         exchange = _Exchange(scope=scope, receive=receive, send=send, request_id=self._new_request_id())
         operation, served = await self._serve(exchange)
+        seconds = self._clock.monotonic() - started
+        name = None if operation is None else operation.name
+        self._observe(name or "", served.status, seconds)
         _log.info(
             "request_served",
-            operation=None if operation is None else operation.name,
+            operation=name,
             status=served.status,
             error=served.error,
-            ms=round((self._clock.monotonic() - started) * 1000, 3),
+            ms=round(seconds * 1000, 3),
             request_id=exchange.request_id,
         )
 

@@ -1,0 +1,79 @@
+"""The paths beside AWS's."""
+
+from collections.abc import Callable
+
+import pytest
+from starlette.requests import Request
+from starlette.testclient import TestClient
+from tests.samples import TENANT, sample_job
+
+from outcrop.arn import Tenant
+from outcrop.console.app import ConsoleServices, console_app
+from outcrop.console.metrics import Metrics
+from outcrop.errors import AuthenticationError
+from outcrop.testing.catalog import FakeCatalog
+from outcrop.testing.clock import FakeClock
+from outcrop.testing.vault import FakeVault
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    """The metrics of one server."""
+    return Metrics()
+
+
+@pytest.fixture
+def client_as(metrics: Metrics) -> Callable[[Tenant | None], TestClient]:
+    """A client whose requests are a tenant's, or nobody's."""
+    catalog = FakeCatalog()
+    catalog.job_rows[sample_job().id] = sample_job()
+
+    def make(tenant: Tenant | None) -> TestClient:
+        async def tenant_of(_request: Request, _body: bytes) -> Tenant:
+            if tenant is None:
+                raise AuthenticationError("MissingAuthenticationTokenException", "Missing Authentication Token")
+            return tenant
+
+        services = ConsoleServices(
+            jobs=catalog.jobs, vault=FakeVault(), clock=FakeClock(), metrics=metrics, tenant_of=tenant_of
+        )
+        return TestClient(console_app(services))
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "identifier", ["job-1", "job000000001", sample_job().arn, sample_job().arn.replace("/", "%2F")]
+)
+def test_an_import_is_found_by_name_id_and_arn(
+    client_as: Callable[[Tenant | None], TestClient], identifier: str
+) -> None:
+    """However its slash is written."""
+    answer = client_as(TENANT).get(f"/outcrop/import-jobs/{identifier}")
+
+    assert (answer.status_code, answer.json()["jobName"]) == (200, "job-1")
+
+
+def test_others_see_nothing(client_as: Callable[[Tenant | None], TestClient]) -> None:
+    """404 for another account, 403 for nobody."""
+    other = client_as(Tenant(account="111111111111", region="us-east-1")).get("/outcrop/import-jobs/job-1")
+    nobody = client_as(None).get("/outcrop/import-jobs/job-1")
+
+    assert (other.status_code, nobody.status_code) == (404, 403)
+    assert "jobName" not in other.text + nobody.text
+
+
+def test_health_and_metrics_need_no_signature(
+    client_as: Callable[[Tenant | None], TestClient], metrics: Metrics
+) -> None:
+    """Monitoring has no key; what it reads names nobody."""
+    metrics.observe_request("InvokeModel", 200, 0.01)
+    client = client_as(None)
+
+    text = client.get("/metrics").text
+
+    assert client.get("/health/live").status_code == 200
+    assert client.get("/health/ready").status_code == 200
+    assert 'outcrop_requests_total{operation="InvokeModel",status="200"} 1.0' in text
+    assert 'outcrop_import_jobs{stage="Queued"} 1.0' in text
+    assert "job-1" not in text
