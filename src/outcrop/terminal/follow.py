@@ -56,13 +56,20 @@ def _show_bars(progress_of: Callable[[], Mapping[str, Any]], console: Console) -
                     continue
                 if stage not in bars:
                     bars[stage] = progress.add_task(stage, total=None, bytes="", rate="", time="")
-                if number < len(state["stages"]) - 1:
-                    progress.update(bars[stage], total=1, completed=1, rate="", time=f"{entry['seconds']:.1f} s")
-                else:
-                    progress.update(bars[stage], **_running(state, entry))
+                is_over = number < len(state["stages"]) - 1
+                progress.update(bars[stage], **(_over if is_over else _running)(state, entry))
             if state["status"] != "InProgress":
                 return state
             time.sleep(POLL_S)
+
+
+def _over(state: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What the bar of a stage shows once another has followed."""
+    seconds, total = entry["seconds"], state["bytesTotal"]
+    shown = {"total": 1, "completed": 1, "bytes": "", "rate": "", "time": f"{seconds:.1f} s"}
+    if entry["stage"] in MOVING_BYTES and total and seconds:
+        shown |= {"bytes": decimal(total), "rate": f"{decimal(round(total / seconds))}/s"}
+    return shown
 
 
 def _running(state: Mapping[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
