@@ -81,7 +81,8 @@ class DbosJobEngine:
         async def import_model(job_id: str) -> None:
             await self._run(job_id)
 
-        self._registered = DBOS.workflow(name=WORKFLOW)(import_model)
+        # Without a limit: a job that was interrupted often is still owed its end.
+        self._registered = DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)(import_model)
         if not self._is_worker:
             DBOS.listen_queues([])
         DBOS.launch()
