@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
-from outcrop.arn import Tenant
+from outcrop.arn import ResourceKind, Tenant
 from outcrop.records import (
     DataKey,
     ImportedModel,
@@ -25,6 +25,7 @@ from outcrop.records import (
     SourceLocation,
     SourceObject,
     Stage,
+    Tag,
 )
 
 Buffer = bytes | bytearray | memoryview
@@ -178,6 +179,24 @@ class ModelCatalog(Protocol):
 
     async def artifact_ids(self) -> Sequence[str]:
         """Lists the artifacts that models of any account point to."""
+        ...
+
+
+class TagCatalog(Protocol):
+    """The tags of jobs and models. All raise NotFoundError for a resource that is not there."""
+
+    async def get(self, tenant: Tenant, kind: ResourceKind, resource_id: str) -> tuple[Tag, ...]:
+        """Returns a resource's tags, by key."""
+        ...
+
+    async def put(
+        self, tenant: Tenant, kind: ResourceKind, resource_id: str, tags: Sequence[Tag], *, most: int
+    ) -> None:
+        """Adds tags or gives them new values. Raises TooManyTagsError when the resource would have more than `most`."""
+        ...
+
+    async def remove(self, tenant: Tenant, kind: ResourceKind, resource_id: str, keys: Sequence[str]) -> None:
+        """Removes tags by key; keys that the resource does not have are no matter."""
         ...
 
 

@@ -10,10 +10,10 @@ from typing import Protocol
 import pytest
 from tests.samples import TENANT, sample_job
 
-from outcrop.adapters.catalog_sql import Database, SqlJobCatalog, SqlModelCatalog
-from outcrop.arn import Tenant
-from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
-from outcrop.ports import JobCatalog, ModelCatalog
+from outcrop.adapters.catalog_sql import Database, SqlJobCatalog, SqlModelCatalog, SqlTagCatalog
+from outcrop.arn import ResourceKind, Tenant
+from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError, TooManyTagsError
+from outcrop.ports import JobCatalog, ModelCatalog, TagCatalog
 from outcrop.records import ArtifactRef, ImportedModel, ImportJob, JobNote, ListQuery, ModelFacts, Stage, Tag
 from outcrop.testing.catalog import FakeCatalog
 from outcrop.testing.clock import BEGIN
@@ -29,6 +29,7 @@ class Catalog(Protocol):
 
     jobs: JobCatalog
     models: ModelCatalog
+    tags: TagCatalog
 
 
 class SqlCatalog:
@@ -37,6 +38,7 @@ class SqlCatalog:
     def __init__(self, database: Database) -> None:
         self.jobs = SqlJobCatalog(database)
         self.models = SqlModelCatalog(database)
+        self.tags = SqlTagCatalog(database)
 
 
 @pytest.fixture(params=["fake", "sqlite"])
@@ -284,3 +286,44 @@ async def test_lists_are_filtered(catalog: Catalog) -> None:
     assert await found(created_before=BEGIN + timedelta(hours=1)) == ["job-1"]
     assert await found(stages=frozenset({Stage.FAILED})) == ["job-2"]
     assert [job.request.job_name for job in await catalog.jobs.unfinished()] == ["job-1", "job-3"]
+
+
+@pytest.mark.parametrize("kind", ResourceKind)
+async def test_tags_are_added_replaced_and_removed(catalog: Catalog, kind: ResourceKind) -> None:
+    """Those given at creation are there; jobs and models have their own."""
+    model = await published(catalog)
+    resource = model.job_id if kind is ResourceKind.JOB else model.id
+    first = Tag(key="a", value="b") if kind is ResourceKind.JOB else Tag(key="team", value="rocks")
+    assert await catalog.tags.get(TENANT, kind, resource) == (first,)
+
+    await catalog.tags.put(TENANT, kind, resource, [replace(first, value="new"), Tag(key="z", value="")], most=50)
+    await catalog.tags.remove(TENANT, kind, resource, ["z", "never-there"])
+
+    assert await catalog.tags.get(TENANT, kind, resource) == (replace(first, value="new"),)
+
+
+async def test_a_resource_has_only_so_many_tags(catalog: Catalog) -> None:
+    """New values do not count; one more key does, and changes nothing."""
+    model = await published(catalog)
+    full = [Tag(key=f"k{number}", value="v") for number in range(4)]
+    await catalog.tags.put(TENANT, ResourceKind.MODEL, model.id, full, most=5)
+    await catalog.tags.put(TENANT, ResourceKind.MODEL, model.id, full, most=5)
+
+    with pytest.raises(TooManyTagsError) as raised:
+        await catalog.tags.put(TENANT, ResourceKind.MODEL, model.id, [Tag(key="one-more", value="")], most=5)
+
+    assert raised.value.resource_name == model.arn
+    assert len(await catalog.tags.get(TENANT, ResourceKind.MODEL, model.id)) == 5
+
+
+async def test_tags_belong_to_their_tenant_and_kind(catalog: Catalog) -> None:
+    """Another account, or the id as another kind, is not there."""
+    model = await published(catalog)
+
+    for tenant, kind in ((OTHER, ResourceKind.MODEL), (TENANT, ResourceKind.JOB)):
+        with pytest.raises(NotFoundError):
+            await catalog.tags.get(tenant, kind, model.id)
+        with pytest.raises(NotFoundError):
+            await catalog.tags.put(tenant, kind, model.id, [Tag(key="x", value="y")], most=50)
+        with pytest.raises(NotFoundError):
+            await catalog.tags.remove(tenant, kind, model.id, ["team"])

@@ -19,7 +19,14 @@ DISTINCT_BYTES = 16
 @pytest.fixture(scope="module")
 def job(server: RunningServer) -> dict[str, Any]:
     """The example model, imported; the description of its job."""
-    return server.ended(server.create_import("fieldguide", "s3://models/good/"))
+    return server.ended(
+        server.create_import(
+            "fieldguide",
+            "s3://models/good/",
+            jobTags=[{"key": "cost", "value": "42"}],
+            importedModelTags=[{"key": "team", "value": "rocks"}],
+        )
+    )
 
 
 def ask(server: RunningServer, model: str, **body: Any) -> dict[str, Any]:
@@ -124,6 +131,21 @@ def test_the_evidence_and_the_report_are_kept(server: RunningServer, job: dict[s
     assert (told["stage"], told["status"], told["failureMessage"]) == ("Completed", "Completed", None)
     assert told["report"]["verdicts"]["outcrop"]["importable"]
     assert told["report"]["verdicts"]["bedrock"]["importable"], told["report"]["findings"]
+
+
+def test_tags_are_kept_and_changed(server: RunningServer, job: dict[str, Any]) -> None:
+    """Those of the job and those of the model are apart (SPEC 2.7.5)."""
+    bedrock, arn = server.client("bedrock"), job["importedModelArn"]
+    assert bedrock.list_tags_for_resource(resourceARN=job["jobArn"])["tags"] == [{"key": "cost", "value": "42"}]
+
+    bedrock.tag_resource(resourceARN=arn, tags=[{"key": "a", "value": ""}, {"key": "team", "value": "strata"}])
+    bedrock.untag_resource(resourceARN=arn, tagKeys=["a", "never-there"])
+
+    assert bedrock.list_tags_for_resource(resourceARN=arn)["tags"] == [{"key": "team", "value": "strata"}]
+    with pytest.raises(ClientError) as raised:
+        bedrock.tag_resource(resourceARN=arn, tags=[{"key": f"k{number}", "value": ""} for number in range(50)])
+    assert raised.value.response["Error"]["Code"] == "TooManyTagsException"
+    assert raised.value.response["resourceName"] == arn
 
 
 def test_names_stay_taken(server: RunningServer, job: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,13 @@ def test_the_progress_has_the_documented_members() -> None:
 
     assert documented.keys() == real.keys()
     assert documented["stages"][0].keys() == real["stages"][0].keys()
+
+
+def test_the_coverage_is_what_the_operation_table_says() -> None:
+    """docs/coverage.md is made from the code."""
+    done = subprocess.run([sys.executable, ROOT / "scripts" / "docs.py", "--check"], check=False)
+
+    assert done.returncode == 0
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

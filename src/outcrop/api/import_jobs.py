@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from outcrop import arn
@@ -10,10 +10,11 @@ from outcrop.api import pages
 from outcrop.api.calls import Call, Reply
 from outcrop.api.identifiers import identifier_of
 from outcrop.api.services import Services
+from outcrop.api.tags import tags_of
 from outcrop.arn import ResourceKind
 from outcrop.errors import KeyUnavailableError, ValidationError
 from outcrop.imports.job import stages_of, status
-from outcrop.records import ImportJob, ImportRequest, Progress, Stage, StageEntry, Tag
+from outcrop.records import ImportJob, ImportRequest, Progress, Stage, StageEntry
 
 
 async def create_model_import_job(call: Call, services: Services) -> Reply:
@@ -102,16 +103,9 @@ def _request_of(params: Mapping[str, Any]) -> ImportRequest:
         source_uri=params["modelDataSource"]["s3DataSource"]["s3Uri"],
         client_request_token=params.get("clientRequestToken"),
         kms_key_id=params.get("importedModelKmsKeyId"),
-        job_tags=_tags(params.get("jobTags", ())),
-        model_tags=_tags(params.get("importedModelTags", ())),
+        job_tags=tags_of(params.get("jobTags", ()), resource=params["jobName"]),
+        model_tags=tags_of(params.get("importedModelTags", ()), resource=params["importedModelName"]),
     )
-
-
-def _tags(entries: Sequence[Mapping[str, str]]) -> tuple[Tag, ...]:
-    keys = [entry["key"] for entry in entries]
-    if len(set(keys)) != len(keys):
-        raise ValidationError("The same tag key is given twice.")
-    return tuple(Tag(key=entry["key"], value=entry["value"]) for entry in entries)
 
 
 def _present(**members: Any) -> dict[str, Any]:

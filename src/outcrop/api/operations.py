@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from outcrop.api import import_jobs, imported_models, invoke
+from outcrop.api import import_jobs, imported_models, invoke, tags
 from outcrop.api.calls import Call, Handler, Reply
 from outcrop.api.services import Services
 
@@ -17,6 +17,9 @@ OPERATIONS: dict[str, Operation] = {
     "GetImportedModel": imported_models.get_imported_model,
     "ListImportedModels": imported_models.list_imported_models,
     "DeleteImportedModel": imported_models.delete_imported_model,
+    "TagResource": tags.tag_resource,
+    "UntagResource": tags.untag_resource,
+    "ListTagsForResource": tags.list_tags_for_resource,
     "InvokeModel": invoke.invoke_model,
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from outcrop.ports import Clock, JobCatalog, JobEngine, KeyService, ModelCatalog, Vault
+from outcrop.ports import Clock, JobCatalog, JobEngine, KeyService, ModelCatalog, TagCatalog, Vault
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet
 
@@ -16,6 +16,7 @@ class Services:
 
     jobs: JobCatalog
     models: ModelCatalog
+    tags: TagCatalog
     vault: Vault
     keys: KeyService
     job_engine: JobEngine

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from outcrop.adapters import data_folder
-from outcrop.adapters.catalog_sql import Database, SqlJobCatalog, SqlModelCatalog
+from outcrop.adapters.catalog_sql import Database, SqlJobCatalog, SqlModelCatalog, SqlTagCatalog
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
@@ -162,6 +162,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         services = Services(
             jobs=jobs,
             models=models,
+            tags=SqlTagCatalog(database),
             vault=vault,
             keys=keys,
             job_engine=job_engine,

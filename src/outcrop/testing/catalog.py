@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from outcrop.arn import Tenant
-from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
-from outcrop.records import ImportedModel, ImportJob, JobNote, ListQuery, Page, Stage
+from outcrop.arn import Arn, ResourceKind, Tenant
+from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError, TooManyTagsError
+from outcrop.records import ImportedModel, ImportJob, JobNote, ListQuery, Page, Stage, Tag
 
 Listed = TypeVar("Listed", ImportJob, ImportedModel)
 
@@ -17,13 +17,15 @@ ENDED = (Stage.COMPLETED, Stage.FAILED)
 
 
 class FakeCatalog:
-    """What both catalogs share; `jobs` and `models` are the ports."""
+    """What the catalogs share; `jobs`, `models` and `tags` are the ports."""
 
     def __init__(self) -> None:
         self.job_rows: dict[str, ImportJob] = {}
         self.model_rows: dict[str, ImportedModel] = {}
         self.jobs = FakeJobCatalog(self)
         self.models = FakeModelCatalog(self)
+        self.tag_rows: dict[str, dict[str, str]] = {}
+        self.tags = FakeTagCatalog(self)
 
 
 class FakeJobCatalog:
@@ -51,6 +53,7 @@ class FakeJobCatalog:
             if model.tenant == job.tenant and model.name == job.request.imported_model_name:
                 raise ConflictError("The model's name is taken.")
         self._catalog.job_rows[job.id] = job
+        self._catalog.tag_rows[job.id] = {tag.key: tag.value for tag in job.request.job_tags}
         return job
 
     async def get(self, tenant: Tenant | None, identifier: str) -> ImportJob:
@@ -128,6 +131,7 @@ class FakeModelCatalog:
         """Makes the model visible and its job Completed. Raises IllegalMoveError."""
         await self._catalog.jobs.move(model.job_id, Stage.COMPLETED, allowed_from=allowed_from, at=model.created_at)
         self._catalog.model_rows[model.id] = model
+        self._catalog.tag_rows[model.id] = {tag.key: tag.value for tag in model.tags}
 
     async def get(self, tenant: Tenant, identifier: str) -> ImportedModel:
         """Returns a model by id or name. Raises NotFoundError."""
@@ -156,6 +160,43 @@ class FakeModelCatalog:
     async def artifact_ids(self) -> Sequence[str]:
         """Lists the artifacts that models of any account point to."""
         return sorted({model.artifact.artifact_id for model in self._catalog.model_rows.values()})
+
+
+class FakeTagCatalog:
+    """TagCatalog on a dictionary."""
+
+    def __init__(self, catalog: FakeCatalog) -> None:
+        self._catalog = catalog
+
+    async def get(self, tenant: Tenant, kind: ResourceKind, resource_id: str) -> tuple[Tag, ...]:
+        """Returns a resource's tags, by key."""
+        return tuple(Tag(key=key, value=value) for key, value in sorted(self._rows(tenant, kind, resource_id).items()))
+
+    async def put(
+        self, tenant: Tenant, kind: ResourceKind, resource_id: str, tags: Sequence[Tag], *, most: int
+    ) -> None:
+        """Adds tags or gives them new values."""
+        rows = self._rows(tenant, kind, resource_id)
+        kept = rows | {tag.key: tag.value for tag in tags}
+        if len(kept) > most:
+            arn = str(Arn(tenant=tenant, kind=kind, id=resource_id))
+            raise TooManyTagsError("too many tags", resource_name=arn)
+        rows.update(kept)
+
+    async def remove(self, tenant: Tenant, kind: ResourceKind, resource_id: str, keys: Sequence[str]) -> None:
+        """Removes tags by key."""
+        rows = self._rows(tenant, kind, resource_id)
+        for key in keys:
+            rows.pop(key, None)
+
+    def _rows(self, tenant: Tenant, kind: ResourceKind, resource_id: str) -> dict[str, str]:
+        table: dict[str, ImportJob] | dict[str, ImportedModel] = (
+            self._catalog.job_rows if kind is ResourceKind.JOB else self._catalog.model_rows
+        )
+        resource = table.get(resource_id)
+        if resource is None or resource.tenant != tenant:
+            raise NotFoundError(f"Could not find {Arn(tenant=tenant, kind=kind, id=resource_id)}.")
+        return self._catalog.tag_rows[resource_id]
 
 
 def _page(rows: list[tuple[str, Listed]], query: ListQuery) -> Page[Listed]:
