@@ -102,7 +102,7 @@ def serve(**flags: Any) -> None:
 
 
 @cli.command()
-@setting_flags("data", "host", "port", "account", "region")
+@setting_flags("data", "host", "port", "tls_cert", "tls_key", "account", "region")
 def env(**flags: Any) -> None:
     """Print shell lines that point AWS clients at the server, as its root principal.
 

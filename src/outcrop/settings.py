@@ -79,6 +79,13 @@ def _existing_folder(text: str) -> Path:
     return path
 
 
+def _existing_file(text: str) -> Path:
+    path = _folder(text)
+    if not path.is_file():
+        raise ValueError(f"{path} is not a file")
+    return path
+
+
 def _engine(text: str) -> str:
     if text in ("transformers", "vllm"):
         return text
@@ -120,6 +127,10 @@ class Settings:
     engine_request_s: float = _setting(
         300.0, "Longest time that an engine may take to answer a request, in seconds.", _at_least(1, float)
     )
+    tls_cert: Path | None = _setting(
+        None, "Certificate chain, PEM: with it and --tls-key the server speaks HTTPS only.", _existing_file
+    )
+    tls_key: Path | None = _setting(None, "Private key of the certificate, PEM.", _existing_file)
     auth: str = _setting("sigv4", "sigv4, or none: trust everybody (loopback only).", _choice("sigv4", "none"))
     roles: str = _setting(
         "ambient",
@@ -160,8 +171,16 @@ class Settings:
     log_level: str = _setting("info", "debug, info, warning or error.", _choice("debug", "info", "warning", "error"))
 
     def __post_init__(self) -> None:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            missing = "--tls-cert" if self.tls_cert is None else "--tls-key"
+            raise SettingError(missing, "is missing: a certificate and its key go together")
         if self.auth == "none" and not is_loopback(self.host):
             raise SettingError("--auth", f"none is allowed on a loopback address only, and --host is {self.host}")
+
+    @property
+    def scheme(self) -> str:
+        """How the server is spoken to."""
+        return "http" if self.tls_cert is None else "https"
 
     @property
     def vault_folder(self) -> Path:

@@ -31,7 +31,7 @@ def _root_of(settings: Settings, url: str) -> Server:
 def expected_server(settings: Settings) -> Server:
     """Returns the server that runs on the data folder, or that will when it is started with these settings."""
     url = data_folder.server_url(settings.data)
-    return _root_of(settings, url or f"http://{settings.host}:{settings.port}")
+    return _root_of(settings, url or f"{settings.scheme}://{settings.host}:{settings.port}")
 
 
 def running_server(settings: Settings) -> Server:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import structlog
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, SSLProtocols
 from granian.server.embed import Server as Granian
 from starlette.requests import Request
 from starlette.types import ASGIApp
@@ -47,7 +47,13 @@ from outcrop.serving.fleet import Fleet, FleetLimits
 from outcrop.serving.proof import prove_model
 from outcrop.serving.unsealing import open_artifact
 from outcrop.settings import Settings, engine_environment, upstream_environment
-from outcrop.wire.authenticate import Authenticator, SigV4Authenticator, UnsignedAuthenticator
+from outcrop.wire.authenticate import (
+    Authenticator,
+    BearerAuthenticator,
+    SchemeAuthenticator,
+    SigV4Authenticator,
+    UnsignedAuthenticator,
+)
 from outcrop.wire.gateway import Gateway
 from outcrop.wire.request import HttpRequest, read_headers
 
@@ -200,13 +206,17 @@ async def _listening(app: ASGIApp, settings: Settings) -> AsyncIterator[str]:
         interface=Interfaces.ASGINL,
         http=HTTPModes.auto,
         websockets=False,
+        ssl_cert=settings.tls_cert,
+        ssl_key=settings.tls_key,
+        # The SDKs of the day speak 1.3, but some of the machines that they run on do not.
+        ssl_protocol_min=SSLProtocols.tls12,
         log_enabled=False,
     )
     serving = asyncio.create_task(server.serve())
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     try:
         await _await_listening(serving, address, port)
-        yield f"http://{host}:{port}"
+        yield f"{settings.scheme}://{host}:{port}"
     finally:
         server.stop()  # type: ignore[no-untyped-call]  # Granian leaves this one untyped
         await asyncio.wait({serving})
@@ -229,7 +239,12 @@ def _authenticator(settings: Settings, root: Principal, clock: Clock) -> Authent
     if settings.auth == "none":
         log.warning("authentication_off", host=settings.host)
         return UnsignedAuthenticator(root, settings.region)
-    return SigV4Authenticator({root.access_key_id: root}.get, clock)
+    find = {root.access_key_id: root}.get
+    return SchemeAuthenticator(
+        signed=SigV4Authenticator(find, clock),
+        # Short-term keys are made by whoever holds a signing key; long-term ones are not given out here.
+        bearing=BearerAuthenticator(find, lambda _key: None, clock, region=settings.region),
+    )
 
 
 def _derived_key(root: Principal, purpose: bytes) -> bytes:
