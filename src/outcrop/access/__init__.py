@@ -1,0 +1,1 @@
+"""Who may do what: IAM-style policies, their evaluation, and the actions that each operation needs. Pure."""
