@@ -18,7 +18,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 
 _TIMESTAMP = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", re.ASCII)
 _HTTP_DATE = re.compile(r"[A-Za-z]{3}, \d\d? [A-Za-z]{3} \d{4} \d\d:\d\d:\d\d (?:GMT|UTC|[+-]\d{4})", re.ASCII)
-_NAMES = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+)*", re.ASCII)
+_NAMES = re.compile(r"(?::authority;)?[!#$%&'*+.^_`|~0-9A-Za-z-]+(?:;[!#$%&'*+.^_`|~0-9A-Za-z-]+)*", re.ASCII)
 _SCOPE_PARTS = 5
 _LONGEST_EXPIRY_S = 7 * 24 * 3600
 _ECHO_CHARACTERS = 200
@@ -136,7 +136,8 @@ def _scope(credential: str) -> Scope:
 
 
 def _names(signed_headers: str) -> tuple[str, ...]:
-    # What is no header name could hold a line break, and pass for the text of another header when it is signed.
+    # What is no header name could hold a line break, and pass for the text of another header when it is signed. Over
+    # HTTP/2 the JavaScript SDK signs the pseudo-header :authority in the place of host; it sorts before all others.
     if _NAMES.fullmatch(signed_headers) is None:
         raise _incomplete("SignedHeaders should be header names, separated by semicolons.")
     return tuple(signed_headers.lower().split(";"))

@@ -32,6 +32,8 @@ FindSecret = Callable[[str, str | None], str | None]
 
 _REGION = re.compile(r"[a-z0-9-]{1,20}", re.ASCII)
 _TERMINATOR = "aws4_request"
+HOST = "host"
+AUTHORITY = ":authority"
 _UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 _EMPTY_SHA256 = sha256(b"").hexdigest()
 _SIGNATURE_PARAMETER = b"X-Amz-Signature"
@@ -54,7 +56,7 @@ def verify(request: HttpRequest, find_secret: FindSecret, now: datetime, *, body
     """
     claim = read_claim(request)
     _require_current(claim, now)
-    if "host" not in claim.signed_headers:
+    if not {HOST, AUTHORITY} & set(claim.signed_headers):
         raise _invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     if claim.algorithm != ALGORITHM:
         message = f"Unsupported AWS 'algorithm': '{claim.algorithm[:40]}' (only {ALGORITHM} for now)."
@@ -133,11 +135,16 @@ def _strings_to_sign(request: HttpRequest, claim: Claim, body_sha256: str) -> It
     scope = claim.scope
     head = f"{ALGORITHM}\n{claim.timestamp}\n{scope.date}/{scope.region}/{scope.service}/{scope.terminator}\n"
     path = quote_from_bytes(_normal_path(request.raw_path), safe="/~")
-    headers = "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in claim.signed_headers)
+    headers = "".join(f"{name}:{_signed_value(request, name)}\n" for name in claim.signed_headers)
     tail = f"{headers}\n{';'.join(claim.signed_headers)}\n{_payload_hash(request, claim, body_sha256)}"
     for query in _canonical_queries(request.query):
         canonical = f"{request.method}\n{path}\n{query}\n{tail}"
         yield (head + sha256(canonical.encode("utf-8")).hexdigest()).encode("latin-1", "replace")
+
+
+def _signed_value(request: HttpRequest, name: str) -> str:
+    # The HTTP server gives HTTP/2's :authority as the host header.
+    return " ".join(request.headers.get(HOST if name == AUTHORITY else name, "").split())
 
 
 def _normal_path(raw_path: bytes) -> bytes:

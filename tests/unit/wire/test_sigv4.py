@@ -5,9 +5,14 @@ import string
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import quote
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.compat import HTTPHeaders
+from botocore.credentials import Credentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -299,3 +304,36 @@ def test_no_header_or_query_breaks_it(
 
     with pytest.raises(AuthenticationError):
         check(dataclasses.replace(sign(), headers=headers, query=query))
+
+
+class _Http2Auth(SigV4Auth):
+    """Signs as the JavaScript SDK does over HTTP/2: the pseudo-header in the place of host."""
+
+    def headers_to_sign(self, request: AWSRequest) -> HTTPHeaders:
+        """Renames one header."""
+        signed = super().headers_to_sign(request)
+        host = signed["host"]
+        del signed["host"]
+        signed[":authority"] = host
+        return signed
+
+
+def test_over_http_2_the_authority_is_signed(
+    check: Callable[..., Verified], principal: Principal, now: datetime
+) -> None:
+    """The JavaScript SDK's runtime client signs :authority; another host in its place is noticed."""
+    request = AWSRequest(method="POST", url="http://localhost:8025/model/m/invoke", data=b"{}")
+    with patch("botocore.auth.get_current_datetime", return_value=now):
+        _Http2Auth(Credentials(principal.access_key_id, principal.secret_access_key), "bedrock", "us-east-1").add_auth(
+            request
+        )
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    assert "SignedHeaders=:authority;" in headers["authorization"]
+
+    def sent_to(host: str) -> HttpRequest:
+        return HttpRequest(
+            method="POST", raw_path=b"/model/m/invoke", query=b"", headers={**headers, "host": host}, body=b"{}"
+        )
+
+    assert check(sent_to("localhost:8025")).access_key_id == principal.access_key_id
+    assert _refusal(check, sent_to("localhost:8026"))[0] == "InvalidSignatureException"
