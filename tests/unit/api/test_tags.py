@@ -1,8 +1,8 @@
 """The rules that all tags keep."""
 
 import pytest
-from outcrop.api.tags import MOST_TAGS, tags_of
 
+from outcrop.api.tags import MOST_TAGS, tags_of
 from outcrop.errors import TooManyTagsError, ValidationError
 from outcrop.records import Tag
 
