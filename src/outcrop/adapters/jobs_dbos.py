@@ -13,14 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import sqlalchemy as sa
-import structlog
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import Serializer as DbosSerializer
 
+from outcrop.adapters.sqlite import make_durable
 from outcrop.ports import Workflow
 from outcrop.records import JsonValue
-
-log = structlog.get_logger()
 
 QUEUE = "imports"
 WORKFLOW = "import_model"
@@ -66,7 +64,6 @@ class DbosJobEngine:
 
     async def launch(self) -> None:
         """Starts working, and takes up what an earlier process left behind."""
-        # `dbos` and its dependencies log through the standard library; ours is the log that operators read.
         DBOS(
             config=DBOSConfig(
                 name="outcrop",
@@ -127,5 +124,4 @@ async def _run_step(name: str, work: Callable[[], Awaitable[JsonValue]]) -> Json
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = "IMMEDIATE"
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 30000", "foreign_keys = ON"):
-        connection.execute(f"PRAGMA {pragma}")
+    make_durable(connection)

@@ -39,7 +39,7 @@ class OpenArtifact:
             target[:] = self._added[path]
             return
         file = self._file(path)
-        sealed = await self._open(file)
+        sealed = await self.open_file(file)
         places = asyncio.Semaphore(PARALLEL_RUNS)
 
         async def unseal(run: envelope.Run) -> None:
@@ -58,15 +58,6 @@ class OpenArtifact:
 
     async def open_file(self, file: ManifestFile) -> envelope.SealedFile:
         """Reads a file's header and derives its key."""
-        return await self._open(file)
-
-    def _file(self, path: str) -> ManifestFile:
-        found = next((file for file in self.manifest.files if file.path == path), None)
-        if found is None:
-            raise IntegrityError(f"artifact {self.manifest.artifact_id} has no file {path}")
-        return found
-
-    async def _open(self, file: ManifestFile) -> envelope.SealedFile:
         artifact_id, stored = self.manifest.artifact_id, file_path(file.path)
         header = await self._vault.read(artifact_id, stored, 0, envelope.HEADER_BYTES)
         return envelope.SealedFile(
@@ -75,6 +66,12 @@ class OpenArtifact:
             plain_bytes=file.size_bytes,
             header=bytes(header),
         )
+
+    def _file(self, path: str) -> ManifestFile:
+        found = next((file for file in self.manifest.files if file.path == path), None)
+        if found is None:
+            raise IntegrityError(f"artifact {self.manifest.artifact_id} has no file {path}")
+        return found
 
     async def _unseal(
         self, file: ManifestFile, sealed: envelope.SealedFile, run: envelope.Run, target: memoryview

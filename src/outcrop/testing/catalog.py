@@ -9,11 +9,10 @@ from typing import TypeVar
 
 from outcrop.arn import Arn, ResourceKind, Tenant
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError, TooManyTagsError
+from outcrop.imports.job import ENDED
 from outcrop.records import ImportedModel, ImportJob, JobNote, ListQuery, Page, Stage, Tag
 
 Listed = TypeVar("Listed", ImportJob, ImportedModel)
-
-ENDED = (Stage.COMPLETED, Stage.FAILED)
 
 
 class FakeCatalog:

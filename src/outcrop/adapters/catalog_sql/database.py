@@ -13,6 +13,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from outcrop.adapters.sqlite import make_durable
 from outcrop.errors import UnavailableError
 
 Result = TypeVar("Result")
@@ -73,16 +74,7 @@ def _run(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Result:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver must not begin transactions by itself: `_begin_sqlite` does.
     connection.isolation_level = None
-    for pragma in (
-        "journal_mode = WAL",
-        # In WAL mode only FULL syncs each commit: what the API returned as created survives a power cut.
-        "synchronous = FULL",
-        "busy_timeout = 30000",
-        "foreign_keys = ON",
-        # Wrapped keys that are deleted are overwritten, not only unlinked.
-        "secure_delete = ON",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+    make_durable(connection)
 
 
 def _begin_sqlite(connection: sa.Connection) -> None:

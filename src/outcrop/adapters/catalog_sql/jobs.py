@@ -17,6 +17,7 @@ from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
 from outcrop.arn import Tenant
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
+from outcrop.imports.job import ENDED
 from outcrop.records import (
     ImportJob,
     ImportRequest,
@@ -29,8 +30,6 @@ from outcrop.records import (
     StageEntry,
     Tag,
 )
-
-ENDED = (Stage.COMPLETED, Stage.FAILED)
 
 
 class SqlJobCatalog:
