@@ -108,7 +108,9 @@ class _Cluster:
     def _configuration(self) -> str:
         settings = {
             "fsid": self._id,
-            "mon host": self._monitor,
+            # A program that knows only the address has the cluster id 0 until the monitor's map arrives: a command that
+            # it sends before, as a starting object store does when the machine is busy, is refused with "wrong fsid".
+            "monmap": self._folder / "monmap",
             "mon initial members": "a",
             "auth cluster required": "none",
             "auth service required": "none",
@@ -119,6 +121,7 @@ class _Cluster:
             "osd pool default pgp num": 8,
             "osd crush chooseleaf type": 0,
             "osd crush update on start": "false",
+            "osd class update on start": "false",
             "osd objectstore": "memstore",
             "memstore device bytes": OBJECTS_BYTES,
             "mon allow pool size one": "true",
