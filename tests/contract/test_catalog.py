@@ -1,10 +1,9 @@
-"""What every catalog does: the fake and SQL on SQLite."""
+"""What every catalog does: the fake, and SQL on SQLite and on PostgreSQL."""
 
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -41,13 +40,13 @@ class SqlCatalog:
         self.tags = SqlTagCatalog(database)
 
 
-@pytest.fixture(params=["fake", "sqlite"])
-def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
+@pytest.fixture(params=["fake", "sqlite", "postgres"])
+def catalog(request: pytest.FixtureRequest) -> Iterator[Catalog]:
     """An empty catalog."""
     if request.param == "fake":
         yield FakeCatalog()
         return
-    database = Database(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    database = Database(request.getfixturevalue(f"{request.param}_url"))
     database.migrate()
     yield SqlCatalog(database)
     database.close()

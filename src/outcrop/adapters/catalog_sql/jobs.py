@@ -10,10 +10,9 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError as ConstraintError
 
 from outcrop.access.quotas import require_room
-from outcrop.adapters.catalog_sql.database import Database
+from outcrop.adapters.catalog_sql.database import Database, take_turns
 from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
 from outcrop.arn import Tenant
@@ -50,6 +49,8 @@ class SqlJobCatalog:
         """
 
         def work(connection: sa.Connection) -> ImportJob:
+            # What is looked at below must not change before the job is there.
+            take_turns(connection, f"imports of {job.tenant.account} in {job.tenant.region}")
             earlier = _same_request(connection, job)
             if earlier is not None:
                 return earlier
@@ -63,12 +64,7 @@ class SqlJobCatalog:
                 )
             return job
 
-        try:
-            return await self._database.transaction(work)
-        except ConstraintError:
-            # On Postgres another transaction may insert between our look and our insert. It has committed, or the
-            # constraint would have waited: looking again finds it, and says which name it was.
-            return await self._database.transaction(work)
+        return await self._database.transaction(work)
 
     async def get(self, tenant: Tenant | None, identifier: str) -> ImportJob:
         """Returns a job by id or name; without a tenant, of any account by id only. Raises NotFoundError."""
