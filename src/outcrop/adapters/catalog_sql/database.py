@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,6 +38,9 @@ class Database:
             self.engine = postgres.engine_of(url)
             self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="catalog")
+        self._has_file = self.engine.dialect.name == "sqlite" and self.engine.url.database not in (None, "", ":memory:")
+        self._own = threading.local()
+        self._direct: list[sqlite3.Connection] = []
 
     def migrate(self) -> None:
         """Brings the schema to the newest version; does nothing when it is."""
@@ -59,9 +64,24 @@ class Database:
         """Runs `work`, which only reads, on one snapshot of the database, in a thread. Raises UnavailableError."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, _run, self._reading, work)
 
+    def direct(self) -> sqlite3.Connection | None:
+        """Returns the calling thread's connection for reads that are too short for a thread; None unless on SQLite.
+
+        It reads only, sees the newest commit with each statement, and waits for nothing: sqlite3.OperationalError.
+        """
+        if not self._has_file:
+            return None
+        connection: sqlite3.Connection | None = getattr(self._own, "connection", None)
+        if connection is None:
+            connection = self._own.connection = _detached(self.engine)
+            self._direct.append(connection)
+        return connection
+
     def close(self) -> None:
         """Waits for what is under way and closes every connection."""
         self._threads.shutdown()
+        for connection in self._direct:
+            connection.close()
         self.engine.dispose()
 
 
@@ -82,6 +102,17 @@ def _run(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Result:
         if error.connection_invalidated:
             raise UnavailableError("the catalog's database", "connection lost") from error
         raise
+
+
+def _detached(engine: sa.Engine) -> sqlite3.Connection:
+    pooled = engine.raw_connection()
+    connection = pooled.driver_connection
+    pooled.detach()
+    if not isinstance(connection, sqlite3.Connection):
+        raise TypeError(connection)
+    connection.execute("PRAGMA query_only = ON")
+    connection.execute("PRAGMA busy_timeout = 0")
+    return connection
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
