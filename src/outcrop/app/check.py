@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from outcrop.app.host import checking_host
 from outcrop.app.sources import open_target
 from outcrop.artifact.examine import examine
 from outcrop.artifact.report import Report
 from outcrop.imports.inspection import inspect
 from outcrop.imports.plan import plan
-from outcrop.settings import upstream_environment
+from outcrop.settings import Settings, upstream_environment
 
 
-async def examine_target(target: str) -> Report:
+async def examine_target(target: str, settings: Settings) -> Report:
     """Reads what the rules need of a model at an s3:// address or in a folder, and judges it.
 
     Raises:
@@ -18,4 +19,4 @@ async def examine_target(target: str) -> Report:
     """
     store, location = open_target(target, upstream_environment())
     objects = await plan(store, location)
-    return examine(await inspect(store, objects, location.prefix))
+    return examine(await inspect(store, objects, location.prefix), host=checking_host(settings))

@@ -32,6 +32,7 @@ from outcrop.adapters.vault_local import LocalVault
 from outcrop.api.operations import handlers
 from outcrop.api.services import Services
 from outcrop.app.engines import open_engine
+from outcrop.app.host import import_host
 from outcrop.app.sources import Sources, server_sources
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
@@ -146,7 +147,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
             ),
             drain=fleet.drain,
-            supported_by_engine=frozenset,
+            host=import_host(settings),
             random_bytes=secrets.token_bytes,
             profile=settings.profile,
             outage_s=settings.outage_s,

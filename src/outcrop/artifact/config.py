@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from outcrop.artifact.architectures import BY_ARCHITECTURE, FAMILIES
-from outcrop.artifact.architectures.family import Family
+from outcrop.artifact.architectures.family import Family, Modality
 from outcrop.artifact.fields import Fields
 from outcrop.artifact.finding import Finding, Judged, Kind, Severity, error, warning
+from outcrop.artifact.host import Host
 from outcrop.artifact.strict_json import read_object
 from outcrop.artifact.wording import listing, quoted, shown
 from outcrop.records import JsonObject, JsonValue
@@ -22,6 +23,7 @@ REMOTE_CODE = error("config.remote_code")
 QUANTISED = error("config.quantised")
 QUANTISED_AS_PUBLISHED = Kind("config.quantised_as_published", Severity.NOTE, Severity.WARNING)
 
+_FAMILIES = ", ".join(family.name for family in FAMILIES)
 _SUPPORTED = ", ".join(f"{name} ({family.name})" for family in FAMILIES for name in family.architectures)
 
 
@@ -42,12 +44,19 @@ class ModelConfig:
         return Fields(self.values)
 
     @property
+    def modality(self) -> Modality:
+        """What the model reads; where there is no family, a vision tower tells."""
+        if self.family is not None:
+            return self.family.modality
+        return Modality.MULTIMODAL if isinstance(self.values.get("vision_config"), dict) else Modality.TEXT
+
+    @property
     def name(self) -> str:
         """`modelArchitecture` on the wire: the family's name, or the model type where there is no family."""
         return self.family.name if self.family is not None else self.model_type or self.architecture
 
 
-def judge_config(data: bytes, *, supported_by_engine: frozenset[str]) -> Judged[ModelConfig]:
+def judge_config(data: bytes, *, host: Host) -> Judged[ModelConfig]:
     """Judges config.json; there is a value as soon as the architecture is known by name."""
     read = read_object(CONFIG, data)
     if read.value is None:
@@ -69,13 +78,13 @@ def judge_config(data: bytes, *, supported_by_engine: frozenset[str]) -> Judged[
     )
     if config.family is not None:
         findings.extend(_judge_model_type(config, config.family))
-    elif architecture in supported_by_engine:
+    elif architecture in host.architectures():
         findings.append(
             BEYOND_BEDROCK.found(
                 CONFIG,
-                f"names the architecture {quoted(architecture)}, which Bedrock does not import; its tensors were not "
-                "checked against a table.",
-                cure=f"For Bedrock, use one of: {_SUPPORTED}.",
+                f"names the architecture {quoted(architecture)}, which {host.engine} runs and Bedrock does not import; "
+                "its tensors were not checked against a table.",
+                cure=f"Nothing, to run it here. Bedrock imports only {_FAMILIES}.",
                 actual=quoted(architecture),
             )
         )
@@ -84,7 +93,7 @@ def judge_config(data: bytes, *, supported_by_engine: frozenset[str]) -> Judged[
             UNSUPPORTED.found(
                 CONFIG,
                 f"names the architecture {quoted(architecture)}, which is not supported.",
-                cure=f"Supported are: {_SUPPORTED}{_beyond(supported_by_engine)}.",
+                cure=f"Supported are: {_SUPPORTED}{_beyond(host)}.",
                 expected="a supported architecture",
                 actual=quoted(architecture),
             )
@@ -169,5 +178,6 @@ def _several(architecture: str, names: list[JsonValue]) -> Finding:
     )
 
 
-def _beyond(supported_by_engine: frozenset[str]) -> str:
-    return f"; and by this server's engine: {', '.join(sorted(supported_by_engine))}" if supported_by_engine else ""
+def _beyond(host: Host) -> str:
+    count = len(host.architectures())
+    return f"; and the {count} that {host.engine} runs, of which this is none" if count else ""

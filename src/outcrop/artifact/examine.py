@@ -19,14 +19,15 @@ from outcrop.artifact.absence import judge_absence
 from outcrop.artifact.architectures.family import Modality
 from outcrop.artifact.config import CONFIG, ModelConfig, judge_config
 from outcrop.artifact.finding import Finding
-from outcrop.artifact.fit import Fit, Shape, memory_bytes
+from outcrop.artifact.fit import Fit, Shape, judge_memory, memory_bytes
 from outcrop.artifact.generation import GENERATION, judge_gpt_oss_ends, judge_token_ids
+from outcrop.artifact.host import ANYWHERE, Host
 from outcrop.artifact.limits import judge_limits
 from outcrop.artifact.listing import judge_listing
 from outcrop.artifact.newer_forms import judge_newer_forms
 from outcrop.artifact.precisions import judge_precisions, precisions_of
 from outcrop.artifact.report import Report
-from outcrop.artifact.shapes import embedding_rows, shape_of
+from outcrop.artifact.shapes import any_rows, embedding_rows, shape_of
 from outcrop.artifact.snapshot import ModelSnapshot
 from outcrop.artifact.strict_json import read_object
 from outcrop.artifact.template import choose_template, judge_template
@@ -40,15 +41,15 @@ _ANY_CLASS = "PreTrainedTokenizerFast"
 """The accepted tokenizer class that reads a tokenizer.json of any model."""
 
 
-def examine(snapshot: ModelSnapshot, *, supported_by_engine: frozenset[str] = frozenset()) -> Report:
+def examine(snapshot: ModelSnapshot, *, host: Host = ANYWHERE) -> Report:
     """Runs every rule over a snapshot.
 
     Args:
         snapshot: what was read of the model.
-        supported_by_engine: class names of the architectures that the configured engine runs beyond those that AWS
-            documents; the `outcrop` profile accepts them, unchecked by a table.
+        host: where the model is to run. Architectures beyond those that AWS documents are accepted by the `outcrop`
+            profile, unchecked by a table, if its engine runs them.
     """
-    return _Examination(snapshot, supported_by_engine).report()
+    return _Examination(snapshot, host).report()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ class _Body:
 class _Examination:
     """One run of the rules; findings are gathered in the order of causes."""
 
-    def __init__(self, snapshot: ModelSnapshot, supported_by_engine: frozenset[str]) -> None:
+    def __init__(self, snapshot: ModelSnapshot, host: Host) -> None:
         self._snapshot = snapshot
-        self._supported_by_engine = supported_by_engine
+        self._host = host
         self._findings: list[Finding] = []
 
     def report(self) -> Report:
@@ -84,10 +85,11 @@ class _Examination:
         is_instruct = self._is_instruct(tokenizer)
         if config is None or weights is None or body is None:
             return Report.collect(self._findings)
-        modality = config.family.modality if config.family is not None else Modality.TEXT
+        modality = config.modality
         self._findings.extend(
             judge_limits(weight_bytes=weights.size_bytes, modality=modality, context=body.shape.context)
         )
+        self._findings.extend(judge_memory(self._host, weight_bytes=weights.size_bytes, shape=body.shape))
         return Report.collect(
             self._findings,
             facts=ModelFacts(
@@ -104,7 +106,7 @@ class _Examination:
     def _config(self) -> ModelConfig | None:
         if CONFIG not in self._snapshot.contents:
             return None
-        judged = judge_config(self._snapshot.contents[CONFIG], supported_by_engine=self._supported_by_engine)
+        judged = judge_config(self._snapshot.contents[CONFIG], host=self._host)
         self._findings.extend(judged.findings)
         if judged.value is not None and judged.value.family is not None:
             self._findings.extend(judge_newer_forms(judged.value, judged.value.family))
@@ -122,9 +124,9 @@ class _Examination:
         fields, family, tensors = config.fields, config.family, weights.tensors
         shape = shape_of(family, fields)
         if family is None:
-            self._findings.extend((*fields.findings, *judge_precisions(tensors, None)))
+            self._findings.extend(judge_precisions(tensors, None))
             parameters = sum(tensor.values for tensor in tensors.by_name.values())
-            return None if fields.findings else _Body(shape=shape, rows=shape.vocabulary, parameters=parameters)
+            return _Body(shape=shape, rows=any_rows(tensors), parameters=parameters)
         place = weights.layout.place
         fitting = fit_layout(family, fields, tensors, place=place)
         self._findings.extend(fields.findings or fitting.findings)

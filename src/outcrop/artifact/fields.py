@@ -6,6 +6,7 @@ tells everything. Whoever computes with the values looks at `findings` before us
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from outcrop.artifact.finding import Finding, error
@@ -53,6 +54,11 @@ class Fields:
         if value is None and default is not None:
             return default
         return self._wrong(name, f"an integer from 1 to {most}", 1)
+
+    def first_size(self, names: Sequence[str], default: int) -> int:
+        """Returns the first of the members that is a positive integer; the others, and what they hold, tell nothing."""
+        values = (self._values.get(name) for name in names)
+        return next((value for value in values if type(value) is int and 1 <= value <= LARGEST_SIZE), default)
 
     def layers(self, name: str, default: int | None = None) -> range:
         """Returns the numbers of the layers."""
