@@ -1,5 +1,6 @@
 """config.json: which architecture it names, and whether that can be imported at all. Pure."""
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -24,6 +25,9 @@ QUANTISED = error("config.quantised")
 QUANTISED_AS_PUBLISHED = Kind("config.quantised_as_published", Severity.NOTE, Severity.WARNING)
 
 _FAMILIES = ", ".join(family.name for family in FAMILIES)
+_GENERATES = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "LMModel", "ForCausalLMWithValueHead")
+"""How the classes end that have a head to generate text."""
+
 _SUPPORTED = ", ".join(f"{name} ({family.name})" for family in FAMILIES for name in family.architectures)
 
 
@@ -89,16 +93,17 @@ def judge_config(data: bytes, *, host: Host) -> Judged[ModelConfig]:
             )
         )
     else:
-        findings.append(
-            UNSUPPORTED.found(
-                CONFIG,
-                f"names the architecture {quoted(architecture)}, which is not supported.",
-                cure=f"Supported are: {_SUPPORTED}{_beyond(host)}.",
-                expected="a supported architecture",
-                actual=quoted(architecture),
-            )
-        )
+        findings.append(_unsupported(config, host))
     return Judged(config, tuple(findings))
+
+
+def not_quantised(found: Finding) -> Finding:
+    """Returns the finding for weights that are in 16 or 32 bits after all: the config says what is not so."""
+    return dataclasses.replace(
+        found,
+        message="says that the weights are quantised, which they are not: readers would look for others.",
+        cure="Remove the member that says so from config.json.",
+    )
 
 
 def judge_tokenizer_code(file: str, values: JsonObject) -> Iterator[Finding]:
@@ -144,6 +149,25 @@ def _judge_quantisation(values: JsonObject) -> Iterator[Finding]:
     )
 
 
+def _unsupported(config: ModelConfig, host: Host) -> Finding:
+    architecture = config.architecture
+    message, cure = "is not supported", f"Supported are: {_SUPPORTED}{_beyond(host)}."
+    if not architecture.endswith(_GENERATES):
+        # SPEC 4.1.9 names embedding models.
+        message = "does not generate text: it embeds, classifies or is a part of another"
+        of_type = _architectures_of(config.model_type)
+        cure = "Import a model that generates text; others are not imported, neither here nor by Bedrock."
+        if of_type:
+            cure += f' If this one has the head for it, set "architectures": ["{of_type[0]}"].'
+    return UNSUPPORTED.found(
+        CONFIG,
+        f"names the architecture {quoted(architecture)}, which {message}.",
+        cure=cure,
+        expected="a supported architecture",
+        actual=quoted(architecture),
+    )
+
+
 def _judge_model_type(config: ModelConfig, family: Family) -> Iterator[Finding]:
     if config.model_type not in family.model_types:
         there = shown(config.values.get("model_type"))
@@ -158,7 +182,7 @@ def _judge_model_type(config: ModelConfig, family: Family) -> Iterator[Finding]:
 
 
 def _no_architecture(names: JsonValue, model_type: JsonValue) -> Finding:
-    of_type = [name for family in FAMILIES if model_type in family.model_types for name in family.architectures]
+    of_type = _architectures_of(model_type)
     cure = f'Add "architectures": ["{of_type[0]}"].' if of_type else f"Supported are: {_SUPPORTED}."
     return NO_ARCHITECTURE.found(
         CONFIG,
@@ -167,6 +191,10 @@ def _no_architecture(names: JsonValue, model_type: JsonValue) -> Finding:
         expected="a list with a class name",
         actual=shown(names),
     )
+
+
+def _architectures_of(model_type: JsonValue) -> list[str]:
+    return [name for family in FAMILIES if model_type in family.model_types for name in family.architectures]
 
 
 def _several(architecture: str, names: list[JsonValue]) -> Finding:

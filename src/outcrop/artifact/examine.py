@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from outcrop.artifact.absence import judge_absence
+from outcrop.artifact.absence import is_adapter_alone, judge_absence
 from outcrop.artifact.architectures.family import Modality
-from outcrop.artifact.config import CONFIG, ModelConfig, judge_config
+from outcrop.artifact.config import CONFIG, QUANTISED, ModelConfig, judge_config, not_quantised
 from outcrop.artifact.finding import Finding
 from outcrop.artifact.fit import Fit, Shape, judge_memory, memory_bytes
 from outcrop.artifact.generation import GENERATION, judge_gpt_oss_ends, judge_token_ids
@@ -25,7 +25,7 @@ from outcrop.artifact.host import ANYWHERE, Host
 from outcrop.artifact.limits import judge_limits
 from outcrop.artifact.listing import judge_listing
 from outcrop.artifact.newer_forms import judge_newer_forms
-from outcrop.artifact.precisions import judge_precisions, precisions_of
+from outcrop.artifact.precisions import judge_precisions, judge_width, precisions_of
 from outcrop.artifact.report import Report
 from outcrop.artifact.shapes import any_rows, embedding_rows, shape_of
 from outcrop.artifact.snapshot import ModelSnapshot
@@ -74,7 +74,7 @@ class _Examination:
         self._findings.extend(judge_listing(snapshot))
         self._findings.extend(judge_absence(snapshot))
         has_config = CONFIG in snapshot.sizes
-        if not has_config and (not snapshot.weights or "adapter_config.json" in snapshot.sizes):
+        if not has_config and (not snapshot.weights or is_adapter_alone(snapshot)):
             # An archive, an adapter, an empty prefix: what else a model needs does not have to be told as well.
             return Report.collect(self._findings)
         config = self._config()
@@ -89,6 +89,7 @@ class _Examination:
         self._findings.extend(
             judge_limits(weight_bytes=weights.size_bytes, modality=modality, context=body.shape.context)
         )
+        self._findings.extend(judge_width(weights.tensors))
         self._findings.extend(judge_memory(self._host, weight_bytes=weights.size_bytes, shape=body.shape))
         return Report.collect(
             self._findings,
@@ -113,7 +114,7 @@ class _Examination:
         return judged.value
 
     def _weights(self, config: ModelConfig | None) -> Weights | None:
-        if not self._snapshot.weights:
+        if not self._snapshot.weights or is_adapter_alone(self._snapshot):
             return None
         judged = judge_weights(self._snapshot, model_type=config.model_type if config is not None else None)
         self._findings.extend(judged.findings)
@@ -133,8 +134,15 @@ class _Examination:
         if fields.findings or not fitting.expected:
             self._findings.extend(judge_precisions(tensors, None))
             return None
-        self._findings.extend(judge_tensors(fitting, family, tensors, lost=weights.lost, place=place))
-        self._findings.extend(judge_precisions(tensors, fitting.expected))
+        wrong = [
+            *judge_tensors(fitting, family, tensors, lost=weights.lost, place=place),
+            *judge_precisions(tensors, fitting.expected),
+        ]
+        quantised = next((found for found in self._findings if found.id == QUANTISED.id), None)
+        if quantised is None:
+            self._findings.extend(wrong)
+        elif not wrong:
+            self._findings[self._findings.index(quantised)] = not_quantised(quantised)
         rows = embedding_rows(fitting.expected, tensors)
         return _Body(shape=shape, rows=rows, parameters=fitting.parameters)
 

@@ -16,7 +16,7 @@ from typing import cast
 
 from outcrop.artifact.finding import Finding, Kind, Severity
 from outcrop.artifact.host import Host
-from outcrop.artifact.wording import counted, size
+from outcrop.artifact.wording import counted, rounded
 from outcrop.records import JsonObject, JsonValue
 
 ENGINE_PERCENT = 10
@@ -108,8 +108,8 @@ def _too_small(host: Host, needed: int, there: int | None, where: str, is_needed
     severity = Severity.ERROR if host.must_hold and is_needed else None
     return MEMORY.found(
         "",
-        f"The weights take {size(needed)} of memory; {where} has {size(there)}.",
-        cure="Run it on a larger machine, or save the weights in bfloat16 if they are in 32 bits.",
+        f"The weights take {rounded(needed)} of memory; {where} has {rounded(there)}.",
+        cure="Run it on a larger machine, or take a smaller model of its family.",
         expected=f"at least {needed} bytes",
         actual=f"{there} bytes",
         outcrop=severity,
@@ -124,7 +124,7 @@ def _judge_context(there: int, where: str, *, loaded: int, shape: Shape) -> Iter
         yield CONTEXT.found(
             "",
             f"The model fits into the memory of {where}, but not with its whole context: {shape.context:,} tokens take "
-            f"{size(needed)} more; about {counted(tokens, 'token')} fit.",
+            f"{rounded(needed)} more; about {counted(tokens, 'token')} fit.",
             cure="Keep prompts and answers shorter than that, or run it on a larger machine.",
             expected=f"{shape.context} tokens",
             actual=f"{tokens} tokens",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from outcrop.artifact.absence import ADAPTER_CONFIG, is_adapter_alone
 from outcrop.artifact.contents import LFS_CURE, is_lfs_pointer, sniff
 from outcrop.artifact.finding import Finding, Kind, Severity, error, warning
 from outcrop.artifact.paths import collisions, is_folder_marker, trick
@@ -92,9 +93,9 @@ def _judge_company(snapshot: ModelSnapshot) -> Iterator[Finding]:
             f"is program code, which is neither imported nor run: {listing(code)}.",
             cure="Nothing, if the model's architecture is a standard one; otherwise it cannot be imported.",
         )
-    if "adapter_config.json" in snapshot.sizes and "config.json" in snapshot.sizes:
+    if ADAPTER_CONFIG in snapshot.sizes and "config.json" in snapshot.sizes and not is_adapter_alone(snapshot):
         yield ADAPTER_BESIDE.found(
-            "adapter_config.json",
+            ADAPTER_CONFIG,
             "lies beside a complete model: the adapter is not applied.",
             cure="Merge the adapter into the model (PEFT's merge_and_unload) and upload the result, or remove it.",
         )

@@ -157,7 +157,7 @@ async def test_a_model_that_does_not_fit_here_fails_before_its_weights_move(worl
 
     assert job.stage is Stage.FAILED
     assert job.failure_message is not None
-    assert "bytes (4.5 MB) of memory; this machine has 1,000 bytes" in job.failure_message
+    assert "4.5 MB of memory; this machine has 1.0 KB" in job.failure_message
     assert Stage.COPY not in [entry.stage for entry in job.progress.entries]
     require_nothing_left(world)
 
