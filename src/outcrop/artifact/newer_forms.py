@@ -40,7 +40,7 @@ def judge_newer_forms(config: ModelConfig, family: Family) -> Iterator[Finding]:
     places = [values, *([text] if isinstance(text, dict) else [])]
     if family.has_rope:
         for place in places:
-            yield from _judge_rope(place, "" if place is values else "text_config.")
+            yield from _judge_rope(place, "" if place is values else "text_config.", family)
         yield from _judge_override(places[-1], family)
     if isinstance(values.get("dtype"), str) and "torch_dtype" not in values:
         yield DTYPE.found(
@@ -82,11 +82,11 @@ def judge_newer_forms(config: ModelConfig, family: Family) -> Iterator[Finding]:
         )
 
 
-def _judge_rope(values: JsonObject, at: str) -> Iterator[Finding]:
+def _judge_rope(values: JsonObject, at: str, family: Family) -> Iterator[Finding]:
     parameters = values.get("rope_parameters")
     if not isinstance(parameters, dict):
         return
-    wanted = _older_form(parameters)
+    wanted = _older_form(parameters, family)
     if all(values.get(name) == value for name, value in wanted.items()):
         return
     edit = ", ".join(f"{json.dumps(name)}: {_json(value)}" for name, value in wanted.items())
@@ -101,11 +101,13 @@ def _judge_rope(values: JsonObject, at: str) -> Iterator[Finding]:
     )
 
 
-def _older_form(parameters: JsonObject) -> JsonObject:
+def _older_form(parameters: JsonObject, family: Family) -> JsonObject:
     """Returns rope_theta and rope_scaling as transformers 4 reads them."""
     rest = {name: value for name, value in parameters.items() if name != "rope_theta"}
     is_default = rest.get("rope_type", "default") == "default" and set(rest) <= {"rope_type"}
-    return {"rope_theta": parameters.get("rope_theta", 10000.0), "rope_scaling": None if is_default else rest}
+    # Mllama's class in 4.51.3 looks into rope_scaling without asking whether it is there.
+    without = {"rope_type": "default"} if family.name == "mllama" else None
+    return {"rope_theta": parameters.get("rope_theta", 10000.0), "rope_scaling": without if is_default else rest}
 
 
 def _judge_override(values: JsonObject, family: Family) -> Iterator[Finding]:
