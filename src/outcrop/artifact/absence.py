@@ -20,13 +20,24 @@ ADAPTER_CONFIG = "adapter_config.json"
 _OF_ADAPTERS = "adapter_"
 
 CONFIG_MISSING = error("config.missing")
+"""There is no config.json at the top of the prefix. Do: import the prefix that holds it, or upload the whole folder."""
 WEIGHTS_MISSING = error("weights.missing")
+"""There is no weights file at the top of the prefix. Do: upload the whole folder that save_pretrained wrote."""
 ARCHIVE = error("source.archive")
+"""An archive lies in place of a model; it is never unpacked. Do: unpack it and upload its files as objects."""
 PICKLE = error("weights.pickle")
+"""The weights are there as a pickle only, which can run code when it is read. Do: load them and save them with
+save_pretrained, which writes safetensors."""
 GGUF = error("weights.gguf")
+"""The weights are there in llama.cpp's quantised format only. Do: import the model that they were made from."""
 OTHER_FRAMEWORK = error("weights.other_framework")
+"""The weights are there in another framework's format only. Do: load them with transformers and save them again."""
 ADAPTER = error("source.adapter")
+"""An adapter (LoRA) lies there without the model that it adapts. Do: merge it (PEFT's merge_and_unload) and upload the
+merged model."""
 TRAINING = error("weights.training_checkpoint")
+"""A training's checkpoint lies there, its weights in pieces for many processes. Do: gather them into the model, and
+save that with save_pretrained."""
 
 _UPLOAD_ALL = (
     "Upload the whole folder that save_pretrained wrote, config.json and weights included, and import its prefix."

@@ -16,13 +16,26 @@ from outcrop.records import JsonObject, JsonValue
 CONFIG = "config.json"
 
 NO_ARCHITECTURE = error("config.no_architecture")
+"""config.json names no class in "architectures". Do: add the class that the finding names."""
 SEVERAL_ARCHITECTURES = warning("config.several_architectures")
+"""config.json names several classes; the first is taken. Do: leave only the model's own."""
 UNSUPPORTED = error("architecture.unsupported")
+"""Neither Bedrock nor the installed engine runs this architecture, or it does not generate text. Do: use one that is
+listed."""
 BEYOND_BEDROCK = Kind("architecture.beyond_bedrock", Severity.NOTE, Severity.ERROR)
+"""The installed engine runs this architecture and Bedrock does not import it; its tensors were held against no table.
+Do: nothing, to run it here."""
 WRONG_MODEL_TYPE = error("config.wrong_model_type")
+""""model_type" and "architectures" contradict each other. Do: correct the one that is wrong."""
 REMOTE_CODE = error("config.remote_code")
+"""A configuration asks readers to run the model's own program code, which is never done. Do: remove the member, if the
+architecture is a standard one."""
 QUANTISED = error("config.quantised")
+"""The weights are quantised, by what config.json says. Do: import the original, or dequantise and save in bfloat16;
+where the finding says that they are not, remove the member."""
 QUANTISED_AS_PUBLISHED = Kind("config.quantised_as_published", Severity.NOTE, Severity.WARNING)
+"""GPT-OSS in the MXFP4 that OpenAI publishes: run here, while AWS does not say whether it takes it. Do: for Bedrock,
+dequantise it."""
 
 _FAMILIES = ", ".join(family.name for family in FAMILIES)
 _GENERATES = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "LMModel", "ForCausalLMWithValueHead")

@@ -22,7 +22,9 @@ MOST_LAYERS = 1000
 MOST_EXPERTS = 1024
 
 MISSING_MEMBER = error("config.missing_member")
+"""config.json lacks a member that the architecture's tensors are counted by. Do: take it from the original."""
 WRONG_MEMBER = error("config.wrong_member")
+"""A member of config.json has a value of a wrong kind or size. Do: correct it after the original."""
 
 
 class Fields:

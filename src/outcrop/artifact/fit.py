@@ -24,7 +24,10 @@ ENGINE_PERCENT = 10
 
 # AWS runs models on machines of its own, so that this one's memory says nothing about Bedrock.
 MEMORY = Kind("fit.memory", Severity.WARNING, Severity.NOTE)
+"""The weights do not fit into this machine's memory, or its accelerators'. An error of an import. Do: run the model on
+a larger machine."""
 CONTEXT = Kind("fit.context", Severity.WARNING, Severity.NOTE)
+"""The model fits, but not with its whole context. Do: keep conversations shorter, or take a larger machine."""
 
 BYTES_PER_VALUE = 2
 """Weights and cache are served in 16 bits, whatever precision they are stored in."""

@@ -20,12 +20,19 @@ _BESIDE: Mapping[re.Pattern[str], str] = {
 """Files that are known to lie beside a model's weights without being part of them."""
 
 INDEX_MISSING = error("index.missing")
+"""There are shards and no index that says which tensor is where. Do: upload model.safetensors.index.json."""
 SHARD_MISSING = error("index.shard_missing")
+"""The index names a shard that is not there. Do: upload it."""
 AMBIGUOUS = error("weights.ambiguous")
+"""There are two sets of weights, and readers differ in which they take. Do: remove the one that is left over."""
 MISNAMED = error("weights.misnamed")
+"""There are weights under a name that readers do not look for. Do: rename the file, or save the model again."""
 TOO_MANY = error("weights.too_many_files")
+"""There are more weights files than any model has. Do: name the prefix of one model."""
 UNUSED = warning("weights.unused")
+"""A weights file belongs to nothing that is imported. Do: remove it, or save the model again if it is a part of it."""
 BESIDE = note("weights.beside")
+"""A file of a known kind lies beside the weights without being part of them. Do: nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

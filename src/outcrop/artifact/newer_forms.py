@@ -13,11 +13,19 @@ from outcrop.artifact.wording import shown
 from outcrop.records import JsonObject, JsonValue
 
 ROPE_PARAMETERS = Kind("config.rope_parameters", Severity.NOTE, Severity.ERROR)
+"""transformers 5's form, which AWS imports silently and misses: long output degenerates. Do: write the members that
+the finding gives in its place."""
 ROPE_OVERRIDDEN = Kind("config.rope_overridden", Severity.NOTE, Severity.WARNING)
+"""AWS replaces Llama 3's rope_scaling by its own values, which differ from this model's. Do: compare long answers."""
 DTYPE = Kind("config.dtype_name", Severity.NOTE, Severity.WARNING)
+"""transformers 5's name for torch_dtype, which version 4 does not read. Do: add torch_dtype."""
 EXPERTS = Kind("config.num_local_experts", Severity.NOTE, Severity.ERROR)
+"""transformers 5's name for num_experts, which version 4 does not read. Do: add num_experts."""
 NESTED_TEXT = Kind("config.nested_text_config", Severity.NOTE, Severity.ERROR)
+"""Members are where transformers 4.51.3 does not look for them. Do: move them to the root."""
 SCALING = Kind("config.scale_decoder_outputs", Severity.NOTE, Severity.ERROR)
+"""transformers 5's form for T5 without tied embeddings, which version 4 misreads. Do: set tie_word_embeddings to false
+and save with lm_head.weight."""
 
 _OVERRIDE: Mapping[str, float] = {
     "factor": 8.0,

@@ -17,9 +17,12 @@ CONVERTED = frozenset({"F64"})
 """What engines turn into one of those on loading."""
 
 WRONG = error("tensor.precision")
+"""Tensors are in a number format that is not served. Do: save the model in bfloat16."""
 UNUSUAL = Kind("tensor.unusual_precision", Severity.WARNING, Severity.ERROR)
+"""Tensors are in a number format that the engine may convert and AWS does not take. Do: save the model in bfloat16."""
 
 WIDE = note("tensor.wide")
+"""The weights are mostly in 32 bits or more. Do: save them in bfloat16, if the model was trained in that."""
 
 _CURE = "Save the model in bfloat16 or float16: the original, if this one was quantised."
 

@@ -20,14 +20,24 @@ MOST_NAMED = 100
 """Tensors that are named of each kind of trouble; a report lists fewer still."""
 
 TOO_MANY = error("config.too_many_tensors")
+"""config.json stands for more tensors than any model has. Do: correct its numbers of layers and experts."""
 MISSING = error("tensor.missing")
+"""A tensor that config.json stands for is not there. Do: export the whole model again, or correct config.json."""
 UNEXPECTED = error("tensor.unexpected")
+"""There is a tensor that config.json does not stand for. Do: correct config.json, or remove the tensor."""
 MISSHAPEN = error("tensor.misshapen")
+"""A tensor has another shape than config.json gives it. Do: correct config.json, or export the model again."""
 UNKNOWN_PART = Kind("tensor.unknown_part", Severity.WARNING, Severity.ERROR)
+"""There is a tensor of a part that the architecture does not have. Do: remove it, or correct config.json."""
 WRAPPED = error("tensor.wrapped_names")
+"""A training tool left a prefix on every name. Do: save the model itself, not what wraps it."""
 ADAPTED = error("tensor.adapter")
+"""Tensors of an adapter are among the weights. Do: merge it (PEFT's merge_and_unload) and save again."""
 QUANTISED = error("tensor.quantised")
+"""Tensors of a quantising tool are among the weights. Do: import the model as it was before."""
 VARIANT = Kind("tensor.other_layout", Severity.NOTE, Severity.ERROR)
+"""The tensors are in a layout that the engine reads and AWS may not; for MXFP4 only a warning. Do: save it in the
+original layout."""
 
 _WRAPPERS: Mapping[str, str] = {
     "_orig_mod.": "Save the model itself, not what torch.compile returned around it.",
