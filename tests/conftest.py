@@ -5,9 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.e2e.servers import EXAMPLE
 from tests.postgres import new_database, postgres_server
+
+# How long an example takes to make or run says how busy the machine is; it is no ground to fail.
+settings.register_profile("outcrop", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("outcrop")
 
 
 @pytest.fixture(scope="session")

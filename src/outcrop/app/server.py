@@ -35,6 +35,7 @@ from outcrop.api.principals import Principals
 from outcrop.api.services import Services
 from outcrop.app.access import quotas_of, root_of, throttle_of, user_catalog
 from outcrop.app.engines import open_engine
+from outcrop.app.host import import_host
 from outcrop.app.sources import Sources, server_sources
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
@@ -161,7 +162,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
             ),
             drain=fleet.drain,
-            supported_by_engine=frozenset,
+            host=import_host(settings),
             random_bytes=secrets.token_bytes,
             profile=settings.profile,
             outage_s=settings.outage_s,

@@ -95,7 +95,8 @@ def env(**flags: Any) -> None:
     help="Whose verdict decides the exit status; the report shows both.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON (docs/report.md).")
-def check(target: str, profile: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+@setting_flags("engine", "engine_command")
+def check(target: str, profile: str, as_json: bool, **flags: Any) -> None:  # noqa: FBT001  # click's way
     """Say everything that is wrong with a model, without importing it.
 
     Reads configuration, tokenizer and the headers of the weights; never the weights.
@@ -107,7 +108,7 @@ def check(target: str, profile: str, as_json: bool) -> None:  # noqa: FBT001  # 
     from outcrop.terminal.report import print_report
 
     try:
-        report = asyncio.run(examine_target(target))
+        report = asyncio.run(examine_target(target, load(flags)))
     except (ImportFailedError, OutcropError) as error:
         click.echo(f"outcrop check: {error}", err=True)
         sys.exit(EXIT_UNKNOWN)
