@@ -10,7 +10,7 @@ from outcrop.artifact.fields import Fields
 from outcrop.artifact.finding import Finding, Judged, Kind, Severity, error, warning
 from outcrop.artifact.host import Host
 from outcrop.artifact.strict_json import read_object
-from outcrop.artifact.wording import listing, quoted, shown
+from outcrop.artifact.wording import listing, printable, quoted, shown
 from outcrop.records import JsonObject, JsonValue
 
 CONFIG = "config.json"
@@ -70,7 +70,7 @@ class ModelConfig:
     @property
     def name(self) -> str:
         """`modelArchitecture` on the wire: the family's name, or the model type where there is no family."""
-        return self.family.name if self.family is not None else self.model_type or self.architecture
+        return self.family.name if self.family is not None else printable(self.model_type or self.architecture, 96)
 
 
 def judge_config(data: bytes, *, host: Host) -> Judged[ModelConfig]:

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from outcrop.artifact.architectures.family import Expected, Family, text_part
 from outcrop.artifact.fields import Fields
 from outcrop.artifact.fit import Shape
+from outcrop.artifact.sizing import EMBEDDINGS
 from outcrop.artifact.tensors import Tensors
 
-_EMBEDDINGS = ("embed_tokens.weight", "wte.weight", "shared.weight")
-
-_ANY_EMBEDDINGS = (*_EMBEDDINGS, "word_embeddings.weight", "embed_in.weight")
+_ANY_EMBEDDINGS = (*EMBEDDINGS, "word_embeddings.weight", "embed_in.weight")
 
 _CONTEXT = 2048
 """Assumed of an architecture without a table whose config does not say in the usual members."""
@@ -38,7 +37,7 @@ def _shape_of_any(text: Fields) -> Shape:
 def embedding_rows(expected: Mapping[str, Expected], tensors: Tensors) -> int | None:
     """Returns how many token ids the model has rows for; None where that is not known."""
     for name in expected:
-        if name.endswith(_EMBEDDINGS):
+        if name.endswith(EMBEDDINGS):
             there = tensors.by_name.get(name)
             return (there or expected[name]).shape[0]
     return None

@@ -11,6 +11,7 @@ from outcrop.artifact.architectures.family import Expected, Family, Table
 from outcrop.artifact.fields import Fields
 from outcrop.artifact.finding import Finding, Kind, Severity, error
 from outcrop.artifact.safetensors import Header, Tensor
+from outcrop.artifact.sizing import EMBEDDINGS, Sizing, compare_sizes
 from outcrop.artifact.wording import counted, listing, quoted, shape
 
 MOST_TENSORS = 100_000
@@ -143,10 +144,13 @@ def judge_tensors(
     if len(told) >= len(missing) > 0:
         # A tool's tensors are there in place of the model's own: naming each of those helps nobody.
         return
-    yield from (_missing(wanted, place) for wanted in missing[:MOST_NAMED])
+    sizing = compare_sizes(expected, there)
+    yield from (_missing(wanted, place, sizing) for wanted in missing[:MOST_NAMED])
     yield from _rest(MISSING, place, len(missing), "lacks")
     misshapen = [wanted for name, wanted in expected.items() if name in there and there[name].shape != wanted.shape]
-    yield from (_misshapen(wanted, there[wanted.name], tensors.files[wanted.name]) for wanted in misshapen[:MOST_NAMED])
+    yield from (
+        _misshapen(wanted, there[wanted.name], tensors.files[wanted.name], sizing) for wanted in misshapen[:MOST_NAMED]
+    )
     yield from _rest(MISSHAPEN, place, len(misshapen), "has other shapes in")
     parts = {name.partition(".")[0] for name in expected}
     unexpected: dict[Kind, list[str]] = {UNEXPECTED: [], UNKNOWN_PART: []}
@@ -154,7 +158,7 @@ def judge_tensors(
         if name not in expected and name not in told and not family.ignorable.fullmatch(name):
             unexpected[UNEXPECTED if name.partition(".")[0] in parts else UNKNOWN_PART].append(name)
     for kind, names in unexpected.items():
-        yield from (_unexpected(kind, name, there[name], tensors.files[name]) for name in names[:MOST_NAMED])
+        yield from (_unexpected(kind, name, there[name], tensors.files[name], sizing) for name in names[:MOST_NAMED])
         yield from _rest(kind, place, len(names), "holds")
 
 
@@ -194,8 +198,8 @@ def _is_wrapped(prefix: str, expected: Mapping[str, Expected], there: Mapping[st
     return wrapped * 2 > len(there)
 
 
-def _missing(tensor: Expected, place: str) -> Finding:
-    cure = _EXPORT
+def _missing(tensor: Expected, place: str, sizing: Sizing) -> Finding:
+    cure = sizing.layers_cure(tensor.name) or _EXPORT
     if tensor.name.endswith("lm_head.weight"):
         cure = 'If the head shares the embeddings, set "tie_word_embeddings": true in config.json; else export again.'
     return MISSING.found(
@@ -206,9 +210,9 @@ def _missing(tensor: Expected, place: str) -> Finding:
     )
 
 
-def _misshapen(tensor: Expected, there: Tensor, file: str) -> Finding:
-    cure = _EXPORT
-    is_vocabulary = tensor.name.endswith(("embed_tokens.weight", "lm_head.weight", "wte.weight", "shared.weight"))
+def _misshapen(tensor: Expected, there: Tensor, file: str, sizing: Sizing) -> Finding:
+    cure = sizing.width_cure() or _EXPORT
+    is_vocabulary = tensor.name.endswith((*EMBEDDINGS, "lm_head.weight"))
     if is_vocabulary and there.shape[1:] == tensor.shape[1:]:
         cure = f'If the vocabulary was changed, set "vocab_size": {there.shape[0]} in config.json.'
     return MISSHAPEN.found(
@@ -220,8 +224,10 @@ def _misshapen(tensor: Expected, there: Tensor, file: str) -> Finding:
     )
 
 
-def _unexpected(kind: Kind, name: str, tensor: Tensor, file: str) -> Finding:
-    cure = "Correct config.json if the model has this part; else remove the tensor and save the model again."
+def _unexpected(kind: Kind, name: str, tensor: Tensor, file: str, sizing: Sizing) -> Finding:
+    cure = sizing.layers_cure(name) or (
+        "Correct config.json if the model has this part; else remove the tensor and save the model again."
+    )
     return kind.found(
         file,
         f"holds tensor {quoted(name)} of shape {shape(tensor.shape)}, which config.json does not stand for.",
