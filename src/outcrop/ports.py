@@ -58,6 +58,10 @@ class ObjectStore(Protocol):
         """Yields every object under the location, any number of pages, pinned by size and ETag."""
         ...
 
+    async def pin(self, source: SourceObject) -> SourceObject:
+        """Returns a listed object with what a listing does not tell: its version and stored checksum."""
+        ...
+
     async def read(self, source: SourceObject, start: int, end: int) -> Buffer:
         """Returns exactly the bytes [start, end) of the pinned object."""
         ...

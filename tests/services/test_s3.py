@@ -14,6 +14,7 @@ from tests.contract.test_store import (
     Subject,
     filled,
     test_a_missing_bucket_is_named,
+    test_a_pin_keeps_what_was_listed,
     test_an_object_that_changed_is_not_read,
     test_an_object_that_went_is_not_read,
     test_lists_what_is_under_a_prefix,
@@ -24,6 +25,7 @@ from tests.services.ceph_rgw import S3Server, ceph_rgw, missing_programs
 
 __all__ = [
     "test_a_missing_bucket_is_named",
+    "test_a_pin_keeps_what_was_listed",
     "test_an_object_that_changed_is_not_read",
     "test_an_object_that_went_is_not_read",
     "test_lists_what_is_under_a_prefix",

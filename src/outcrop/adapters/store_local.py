@@ -30,6 +30,10 @@ class LocalObjectStore:
         for item in await asyncio.to_thread(lambda: sorted(self._walk(location), key=lambda found: found.key)):
             yield item
 
+    async def pin(self, source: SourceObject) -> SourceObject:
+        """Returns the file as it was listed: a file system keeps no checksum, and its pin is compared at each read."""
+        return source
+
     async def read(self, source: SourceObject, start: int, end: int) -> Buffer:
         """Returns exactly the bytes [start, end) of the pinned file."""
         return await asyncio.to_thread(self._read, source, start, end)

@@ -49,6 +49,10 @@ class S3ObjectStore:
             if token is None:
                 return
 
+    async def pin(self, source: SourceObject) -> SourceObject:
+        """Returns a listed object with what a listing does not tell: its version and stored checksum."""
+        return await self._listing.pin(source)
+
     async def read(self, source: SourceObject, start: int, end: int) -> Buffer:
         """Returns exactly the bytes [start, end) of the pinned object."""
         if start == end:

@@ -23,6 +23,10 @@ class Sources:
         async for item in self._of(location.bucket).list(location):
             yield item
 
+    async def pin(self, source: SourceObject) -> SourceObject:
+        """Returns a listed object with its version and stored checksum."""
+        return await self._of(source.bucket).pin(source)
+
     async def read(self, source: SourceObject, start: int, end: int) -> Buffer:
         """Returns exactly the bytes [start, end) of the pinned object."""
         return await self._of(source.bucket).read(source, start, end)

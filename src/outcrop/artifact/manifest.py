@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from outcrop.errors import IntegrityError
-from outcrop.records import JsonObject, SourceObject
+from outcrop.records import Checksum, ChecksumType, JsonObject, SourceObject
 
 FORMAT_VERSION = 1
 MANIFEST_PATH = "manifest"
@@ -106,18 +106,20 @@ def source_to_json(source: SourceObject) -> JsonObject:
         "size_bytes": source.size_bytes,
         "etag": source.etag,
         "version_id": source.version_id,
+        "checksum": None if source.checksum is None else _checksum_to_json(source.checksum),
     }
 
 
 def source_from_json(entry: Mapping[str, object]) -> SourceObject:
     """Reads what `source_to_json` wrote."""
-    version_id = entry["version_id"]
+    version_id, checksum = entry["version_id"], entry["checksum"]
     return SourceObject(
         bucket=str(entry["bucket"]),
         key=str(entry["key"]),
         size_bytes=int(str(entry["size_bytes"])),
         etag=str(entry["etag"]),
         version_id=None if version_id is None else str(version_id),
+        checksum=_checksum_from_json(checksum) if isinstance(checksum, Mapping) else None,
     )
 
 
@@ -129,3 +131,22 @@ def file_path(path: str) -> str:
 def associated_data(artifact_id: str, path: str) -> bytes:
     """Returns what a sealed file is bound to: its artifact and its path within it."""
     return f"outcrop artifact {artifact_id}\n{path}".encode()
+
+
+def _checksum_to_json(checksum: Checksum) -> JsonObject:
+    return {
+        "algorithm": checksum.algorithm,
+        "value": checksum.value,
+        "type": checksum.type.value,
+        "part_bytes": list(checksum.part_bytes),
+    }
+
+
+def _checksum_from_json(entry: Mapping[str, object]) -> Checksum:
+    part_bytes = entry["part_bytes"]
+    return Checksum(
+        algorithm=str(entry["algorithm"]),
+        value=str(entry["value"]),
+        type=ChecksumType(str(entry["type"])),
+        part_bytes=tuple(int(str(size)) for size in part_bytes) if isinstance(part_bytes, list) else (),
+    )

@@ -25,7 +25,7 @@ from outcrop.imports.failure import failure_message, is_expected
 from outcrop.imports.inspection import inspect
 from outcrop.imports.job import ALLOWED_FROM
 from outcrop.imports.outages import through_outages
-from outcrop.imports.plan import plan
+from outcrop.imports.plan import pin, plan
 from outcrop.imports.progress import ByteCounter
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import RunStep
@@ -112,15 +112,20 @@ class ImportPipeline:
     async def _check(self, job: ImportJob, objects: list[SourceObject]) -> JsonValue:
         await self._enter(job, Stage.CHECK)
         tools, location = self._tools, SourceLocation.parse(job.request.source_uri)
-        snapshot = await inspect(await tools.open_source(job), objects, location.prefix)
+        store = await tools.open_source(job)
+        snapshot = await inspect(store, objects, location.prefix)
         report = await asyncio.to_thread(examine, snapshot, supported_by_engine=tools.supported_by_engine())
         await tools.jobs.record(job.id, JobNote(report=report.to_json()))
         if not report.is_importable(tools.profile) or report.facts is None:
             raise ModelRejectedError(report.summary(profile=tools.profile))
         by_path = {item.key.removeprefix(location.prefix): item for item in objects}
+        taken = select(snapshot).taken
+        pinned = await pin(store, [by_path[path] for path in taken])
         return {
             "model": asdict(report.facts),
-            "chosen": [{"path": path, "source": source_to_json(by_path[path])} for path in select(snapshot).taken],
+            "chosen": [
+                {"path": path, "source": source_to_json(source)} for path, source in zip(taken, pinned, strict=True)
+            ],
         }
 
     async def _prepare(self, job: ImportJob, chosen: Mapping[str, SourceObject]) -> JsonValue:
