@@ -48,10 +48,23 @@ class Clock(Protocol):
         ...
 
 
+class ByteSink(Protocol):
+    """Takes a stream of bytes into memory of its own. Used by one thread at a time."""
+
+    def room(self) -> memoryview:
+        """Returns memory for the next bytes, at least one."""
+        ...
+
+    def received(self, count: int) -> None:
+        """Says that the first `count` bytes of the room that was given last are there."""
+        ...
+
+
 class ObjectStore(Protocol):
     """Where models come from: buckets of objects, read-only.
 
-    Raises SourceMissingError, SourceDeniedError, SourceChangedError; UnavailableError after its own retries.
+    Raises SourceMissingError, SourceDeniedError, SourceChangedError; UnavailableError for what may pass: throttling,
+    resets, stalls, expired credentials.
     """
 
     def list(self, location: SourceLocation) -> AsyncIterator[SourceObject]:
@@ -64,6 +77,14 @@ class ObjectStore(Protocol):
 
     async def read(self, source: SourceObject, start: int, end: int) -> Buffer:
         """Returns exactly the bytes [start, end) of the pinned object."""
+        ...
+
+    async def stream(self, source: SourceObject, start: int, end: int, sink: ByteSink) -> None:
+        """Reads [start, end) of the pinned object into the sink, in order, in one thread.
+
+        After an error, what the sink received is good: the rest may be streamed from there. Also when it is cancelled,
+        it ends only once the sink is no longer used.
+        """
         ...
 
 
