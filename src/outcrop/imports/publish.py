@@ -22,6 +22,7 @@ async def publish(tools: ImportTools, job: ImportJob, *, sha256: str, facts: Mod
         IllegalMoveError: the job has ended otherwise.
     """
     await tools.vault.publish(job.artifact_id)
+    await tools.journal.forget(job.artifact_id)
     model = ImportedModel(
         id=job.model_id,
         tenant=job.tenant,
@@ -43,6 +44,7 @@ async def publish(tools: ImportTools, job: ImportJob, *, sha256: str, facts: Mod
 async def discard(tools: ImportTools, job: ImportJob) -> None:
     """Unloads and removes what a failing import made. What cannot be removed now is swept at the next start."""
     await tools.drain(job.model_arn)
+    await tools.journal.forget(job.artifact_id)
     try:
         await tools.vault.delete(job.artifact_id)
     except (StorageError, UnavailableError) as error:
