@@ -94,6 +94,15 @@ def _engine(text: str) -> str:
     raise ValueError(f"expected transformers, vllm or an http(s) URL, not {text!r}")
 
 
+def _vault(text: str) -> Path | str:
+    if not text.startswith("s3://"):
+        return _folder(text)
+    bucket = urlsplit(text).netloc
+    if not bucket:
+        raise ValueError(f"expected s3://BUCKET or s3://BUCKET/PREFIX, not {text!r}")
+    return text
+
+
 def _text(text: str) -> str:
     return text
 
@@ -105,10 +114,10 @@ class Settings:
     data: Path = _setting(DEFAULT_DATA, "Folder for the catalog, keys, sealed models and logs.", _folder)
     host: str = _setting("127.0.0.1", "Address to listen on.", _text)
     port: int = _setting(8025, "Port to listen on; 0 takes a free one.", _port)
-    vault: Path | None = _setting(
+    vault: Path | str | None = _setting(
         None,
-        "Folder for the sealed models; default: `vault` in the data folder.",
-        _folder,
+        "Folder for the sealed models, or s3://BUCKET/PREFIX; default: `vault` in the data folder.",
+        _vault,
         variable="OUTCROP_VAULT_URL",
     )
     buckets: Path | None = _setting(
@@ -183,8 +192,8 @@ class Settings:
         return "http" if self.tls_cert is None else "https"
 
     @property
-    def vault_folder(self) -> Path:
-        """Where sealed models lie."""
+    def vault_place(self) -> Path | str:
+        """Where sealed models lie: a folder, or an `s3://` address."""
         return self.vault or self.data / "vault"
 
     @property

@@ -28,11 +28,11 @@ from outcrop.adapters.jobs_dbos import DbosJobEngine
 from outcrop.adapters.keys_local import LocalKeyring
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.adapters.root_key import root_principal
-from outcrop.adapters.vault_local import LocalVault
 from outcrop.api.operations import handlers
 from outcrop.api.services import Services
 from outcrop.app.engines import open_engine
 from outcrop.app.sources import Sources, server_sources
+from outcrop.app.vaults import open_vault
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
 from outcrop.console.metrics import Metrics
@@ -111,7 +111,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
         jobs, models = SqlJobCatalog(database), SqlModelCatalog(database)
-        vault = LocalVault(settings.vault_folder)
+        vault = open_vault(settings.vault_place, upstream_environment())
         opened = partial(open_artifact, vault=vault, keys=keys)
 
         engine, capabilities = open_engine(settings, environment=engine_environment())

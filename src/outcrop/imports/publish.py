@@ -52,7 +52,17 @@ async def discard(tools: ImportTools, job: ImportJob) -> None:
 
 
 async def sweep(tools: ImportTools) -> None:
-    """Removes the bytes that neither a model nor an unended job owns: what a kill or an outage left behind."""
+    """Removes the bytes that neither a model nor an unended job owns: what a kill or an outage left behind.
+
+    A vault that is away or refuses is swept at another start: the server lives without it, and says so when asked.
+    """
+    try:
+        await _sweep(tools)
+    except (StorageError, UnavailableError) as error:
+        log.warning("not_swept", reason=str(error))
+
+
+async def _sweep(tools: ImportTools) -> None:
     # Read in this order: an artifact that is begun, or published, between the reads is never taken for an orphan.
     held = await tools.vault.artifact_ids()
     owned = {job.artifact_id for job in await tools.jobs.unfinished()} | set(await tools.models.artifact_ids())
