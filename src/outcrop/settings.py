@@ -127,6 +127,15 @@ def _call_rate(text: str) -> CallRate:
     return read
 
 
+def _vault(text: str) -> Path | str:
+    if not text.startswith("s3://"):
+        return _folder(text)
+    bucket = urlsplit(text).netloc
+    if not bucket:
+        raise ValueError(f"expected s3://BUCKET or s3://BUCKET/PREFIX, not {text!r}")
+    return text
+
+
 def _text(text: str) -> str:
     return text
 
@@ -144,10 +153,10 @@ class Settings:
         _database,
         variable="OUTCROP_DATABASE_URL",
     )
-    vault: Path | None = _setting(
+    vault: Path | str | None = _setting(
         None,
-        "Folder for the sealed models; default: `vault` in the data folder.",
-        _folder,
+        "Folder for the sealed models, or s3://BUCKET/PREFIX; default: `vault` in the data folder.",
+        _vault,
         variable="OUTCROP_VAULT_URL",
     )
     buckets: Path | None = _setting(
@@ -243,8 +252,8 @@ class Settings:
         return "http" if self.tls_cert is None else "https"
 
     @property
-    def vault_folder(self) -> Path:
-        """Where sealed models lie."""
+    def vault_place(self) -> Path | str:
+        """Where sealed models lie: a folder, or an `s3://` address."""
         return self.vault or self.data / "vault"
 
     @property

@@ -11,13 +11,19 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from functools import partial
 from typing import Any, cast
 
 import structlog
 
 from outcrop.artifact.examine import examine
-from outcrop.artifact.manifest import file_from_json, file_to_json, source_from_json, source_to_json
+from outcrop.artifact.manifest import (
+    copied_from_json,
+    copied_to_json,
+    file_from_json,
+    file_to_json,
+    source_from_json,
+    source_to_json,
+)
 from outcrop.artifact.selection import select
 from outcrop.errors import IllegalMoveError, ModelRejectedError
 from outcrop.imports import copy, publish, verify
@@ -25,7 +31,7 @@ from outcrop.imports.failure import failure_message, is_expected
 from outcrop.imports.inspection import inspect
 from outcrop.imports.job import ALLOWED_FROM
 from outcrop.imports.outages import through_outages
-from outcrop.imports.plan import plan
+from outcrop.imports.plan import pin, plan
 from outcrop.imports.progress import ByteCounter
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import RunStep
@@ -60,9 +66,9 @@ class ImportPipeline:
                 facts = await step("check", lambda job: self._check(job, objects))
                 chosen = {item["path"]: source_from_json(item["source"]) for item in facts["chosen"]}
                 await step("prepare", lambda job: self._prepare(job, chosen))
-                files = [await step(f"copy {path}", partial(self._copy, chosen=chosen, path=path)) for path in chosen]
+                copied = await step("copy", lambda job: self._copy(job, chosen))
+                files = await step("verify", lambda job: self._verify(job, copied))
                 sha256 = await step("manifest", lambda job: self._manifest(job, files))
-                await step("verify", lambda job: self._verify(job, sha256))
                 evidence = await step("prove", lambda job: self._prove(job, sha256, facts["model"]))
                 await step("publish", lambda job: self._publish(job, sha256, facts["model"], evidence))
             except _StepFailedError as failure:
@@ -112,15 +118,20 @@ class ImportPipeline:
     async def _check(self, job: ImportJob, objects: list[SourceObject]) -> JsonValue:
         await self._enter(job, Stage.CHECK)
         tools, location = self._tools, SourceLocation.parse(job.request.source_uri)
-        snapshot = await inspect(await tools.open_source(job), objects, location.prefix)
+        store = await tools.open_source(job)
+        snapshot = await inspect(store, objects, location.prefix)
         report = await asyncio.to_thread(examine, snapshot, host=tools.host)
         await tools.jobs.record(job.id, JobNote(report=report.to_json()))
         if not report.is_importable(tools.profile) or report.facts is None:
             raise ModelRejectedError(report.summary(profile=tools.profile))
         by_path = {item.key.removeprefix(location.prefix): item for item in objects}
+        taken = select(snapshot).taken
+        pinned = await pin(store, [by_path[path] for path in taken])
         return {
             "model": asdict(report.facts),
-            "chosen": [{"path": path, "source": source_to_json(by_path[path])} for path in select(snapshot).taken],
+            "chosen": [
+                {"path": path, "source": source_to_json(source)} for path, source in zip(taken, pinned, strict=True)
+            ],
         }
 
     async def _prepare(self, job: ImportJob, chosen: Mapping[str, SourceObject]) -> JsonValue:
@@ -129,28 +140,23 @@ class ImportPipeline:
         await copy.make_data_key(self._tools, job)
         return None
 
-    async def _copy(self, job: ImportJob, *, chosen: Mapping[str, SourceObject], path: str) -> JsonValue:
+    async def _copy(self, job: ImportJob, chosen: Mapping[str, SourceObject]) -> JsonValue:
         job = await self._enter(job, Stage.COPY)
-        before = 0
-        for name, item in chosen.items():
-            if name == path:
-                break
-            before += item.size_bytes
-        counter = self._counter(job, done=before, total=_total(chosen))
+        counter = self._counter(job, total=_total(chosen))
         store = await self._tools.open_source(job)
-        file = await copy.copy_file(self._tools, job, store=store, source=chosen[path], path=path, counter=counter)
+        files = await copy.copy_files(self._tools, job, store=store, chosen=chosen, counter=counter)
         await counter.tell()
-        return file_to_json(file)
+        return [copied_to_json(file) for file in files]
+
+    async def _verify(self, job: ImportJob, copied: list[Mapping[str, Any]]) -> JsonValue:
+        job = await self._enter(job, Stage.VERIFY)
+        counter = self._counter(job, total=job.progress.bytes_total)
+        files = await verify.verify_files(self._tools, job, [copied_from_json(item) for item in copied], counter)
+        await counter.tell()
+        return [file_to_json(file) for file in files]
 
     async def _manifest(self, job: ImportJob, files: list[Mapping[str, object]]) -> JsonValue:
         return await verify.write_manifest(self._tools, job, [file_from_json(item) for item in files])
-
-    async def _verify(self, job: ImportJob, sha256: str) -> JsonValue:
-        job = await self._enter(job, Stage.VERIFY)
-        counter = self._counter(job, done=0, total=job.progress.bytes_total)
-        await verify.verify(self._tools, verify.candidate(job, sha256), counter)
-        await counter.tell()
-        return None
 
     async def _prove(self, job: ImportJob, sha256: str, model: Mapping[str, Any]) -> JsonValue:
         job = await self._enter(job, Stage.PROVE)
@@ -185,9 +191,9 @@ class ImportPipeline:
         await through_outages(end, clock=tools.clock, outage_s=math.inf)
         return None
 
-    def _counter(self, job: ImportJob, *, done: int, total: int) -> ByteCounter:
+    def _counter(self, job: ImportJob, *, total: int) -> ByteCounter:
         tools = self._tools
-        return ByteCounter(jobs=tools.jobs, clock=tools.clock, job_id=job.id, done=done, total=total)
+        return ByteCounter(jobs=tools.jobs, clock=tools.clock, job_id=job.id, done=0, total=total)
 
 
 def _total(chosen: Mapping[str, SourceObject]) -> int:

@@ -22,6 +22,7 @@ async def publish(tools: ImportTools, job: ImportJob, *, sha256: str, facts: Mod
         IllegalMoveError: the job has ended otherwise.
     """
     await tools.vault.publish(job.artifact_id)
+    await tools.journal.forget(job.artifact_id)
     model = ImportedModel(
         id=job.model_id,
         tenant=job.tenant,
@@ -43,6 +44,7 @@ async def publish(tools: ImportTools, job: ImportJob, *, sha256: str, facts: Mod
 async def discard(tools: ImportTools, job: ImportJob) -> None:
     """Unloads and removes what a failing import made. What cannot be removed now is swept at the next start."""
     await tools.drain(job.model_arn)
+    await tools.journal.forget(job.artifact_id)
     try:
         await tools.vault.delete(job.artifact_id)
     except (StorageError, UnavailableError) as error:
@@ -50,7 +52,17 @@ async def discard(tools: ImportTools, job: ImportJob) -> None:
 
 
 async def sweep(tools: ImportTools) -> None:
-    """Removes the bytes that neither a model nor an unended job owns: what a kill or an outage left behind."""
+    """Removes the bytes that neither a model nor an unended job owns: what a kill or an outage left behind.
+
+    A vault that is away or refuses is swept at another start: the server lives without it, and says so when asked.
+    """
+    try:
+        await _sweep(tools)
+    except (StorageError, UnavailableError) as error:
+        log.warning("not_swept", reason=str(error))
+
+
+async def _sweep(tools: ImportTools) -> None:
     # Read in this order: an artifact that is begun, or published, between the reads is never taken for an orphan.
     held = await tools.vault.artifact_ids()
     owned = {job.artifact_id for job in await tools.jobs.unfinished()} | set(await tools.models.artifact_ids())
