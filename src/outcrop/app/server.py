@@ -21,17 +21,17 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from outcrop.adapters import data_folder
-from outcrop.adapters.catalog_sql import Database, SqlJobCatalog, SqlModelCatalog, SqlTagCatalog
+from outcrop.adapters.catalog_sql import Database, SqlArtifactCatalog, SqlJobCatalog, SqlModelCatalog, SqlTagCatalog
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
-from outcrop.adapters.keys_local import LocalKeyring
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.adapters.root_key import root_principal
 from outcrop.adapters.vault_local import LocalVault
 from outcrop.api.operations import handlers
 from outcrop.api.services import Services
 from outcrop.app.engines import open_engine
+from outcrop.app.keys import open_keys
 from outcrop.app.sources import Sources, server_sources
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
@@ -106,7 +106,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         root = root_principal(settings.data / "keys" / "root.json", account=settings.account)
-        keys = LocalKeyring(settings.data / "keys" / "keyring.json", account=settings.account, region=settings.region)
+        keys = await open_keys(settings, clock)
         database = Database(settings.catalog_url)
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
@@ -137,6 +137,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         tools = ImportTools(
             jobs=jobs,
             models=models,
+            artifacts=SqlArtifactCatalog(database),
             vault=vault,
             keys=keys,
             clock=clock,
@@ -145,7 +146,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             prove=partial(
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
             ),
-            drain=fleet.drain,
+            retire=fleet.retire,
             supported_by_engine=frozenset,
             random_bytes=secrets.token_bytes,
             profile=settings.profile,

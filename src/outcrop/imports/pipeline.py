@@ -1,4 +1,4 @@
-"""The durable workflow of an import: plan → check → copy → verify → prove → publish, or fail.
+"""The durable workflow of an import: plan → check → share or copy → verify → prove → publish, or fail.
 
 Every step's outcome is JSON and is recorded by the job engine once it is true and synced; after a kill, the workflow
 runs again and gets the recorded outcomes until it comes to the first step that has none. So each step may run twice,
@@ -17,6 +17,7 @@ from typing import Any, cast
 import structlog
 
 from outcrop.artifact.examine import examine
+from outcrop.artifact.identity import content_sha256
 from outcrop.artifact.manifest import file_from_json, file_to_json, source_from_json, source_to_json
 from outcrop.artifact.selection import select
 from outcrop.errors import IllegalMoveError, ModelRejectedError
@@ -27,6 +28,7 @@ from outcrop.imports.job import ALLOWED_FROM
 from outcrop.imports.outages import through_outages
 from outcrop.imports.plan import pin, plan
 from outcrop.imports.progress import ByteCounter
+from outcrop.imports.share import share
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import RunStep
 from outcrop.records import ImportJob, JobNote, JsonObject, JsonValue, ModelFacts, SourceLocation, SourceObject, Stage
@@ -40,6 +42,9 @@ class _StepFailedError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
+
+
+_Step = Callable[[str, Callable[[ImportJob], Awaitable[JsonValue]]], Awaitable[Any]]
 
 
 class ImportPipeline:
@@ -59,18 +64,22 @@ class ImportPipeline:
                 objects = [source_from_json(item) for item in await step("plan", self._plan)]
                 facts = await step("check", lambda job: self._check(job, objects))
                 chosen = {item["path"]: source_from_json(item["source"]) for item in facts["chosen"]}
-                await step("prepare", lambda job: self._prepare(job, chosen))
-                files = [await step(f"copy {path}", partial(self._copy, chosen=chosen, path=path)) for path in chosen]
-                sha256 = await step("manifest", lambda job: self._manifest(job, files))
+                sha256 = await step("share", lambda job: self._share(job, chosen)) or await self._copied(step, chosen)
                 await step("verify", lambda job: self._verify(job, sha256))
                 evidence = await step("prove", lambda job: self._prove(job, sha256, facts["model"]))
-                await step("publish", lambda job: self._publish(job, sha256, facts["model"], evidence))
+                await step("publish", lambda job: self._publish(job, sha256, chosen, facts["model"], evidence))
             except _StepFailedError as failure:
                 message = failure.message
                 await run_step("fail", lambda: self._fail(job_id, message))
         except IllegalMoveError as error:
             # The job has ended, by a worker that took it over from this one: nothing here may touch it any more.
             log.warning("job_given_up", job_id=job_id, reason=str(error))
+
+    async def _copied(self, step: _Step, chosen: Mapping[str, SourceObject]) -> str:
+        """Runs the steps that copy the source into an artifact; returns the digest of its manifest."""
+        await step("prepare", self._prepare)
+        files = [await step(f"copy {path}", partial(self._copy, chosen=chosen, path=path)) for path in chosen]
+        return str(await step("manifest", lambda job: self._manifest(job, files)))
 
     async def _step(
         self, job_id: str, run_step: RunStep, name: str, work: Callable[[ImportJob], Awaitable[JsonValue]]
@@ -95,7 +104,8 @@ class ImportPipeline:
                     log.exception("import_step_failed", job_id=job_id, step=name)
                 return {"failed": message}
 
-        recorded = cast("Mapping[str, JsonValue]", await run_step(name, outcome))
+        with structlog.contextvars.bound_contextvars(job_id=job_id):
+            recorded = cast("Mapping[str, JsonValue]", await run_step(name, outcome))
         if "failed" in recorded:
             raise _StepFailedError(str(recorded["failed"]))
         return recorded["done"]
@@ -128,9 +138,13 @@ class ImportPipeline:
             ],
         }
 
-    async def _prepare(self, job: ImportJob, chosen: Mapping[str, SourceObject]) -> JsonValue:
+    async def _share(self, job: ImportJob, chosen: Mapping[str, SourceObject]) -> JsonValue:
         job = await self._enter(job, Stage.COPY)
         await self._tools.jobs.record(job.id, JobNote(bytes_total=_total(chosen)))
+        return await share(self._tools, job, chosen)
+
+    async def _prepare(self, job: ImportJob) -> JsonValue:
+        job = await self._enter(job, Stage.COPY)
         await copy.make_data_key(self._tools, job)
         return None
 
@@ -161,12 +175,26 @@ class ImportPipeline:
         job = await self._enter(job, Stage.PROVE)
         return await self._tools.prove(verify.candidate(job, sha256), ModelFacts(**model))
 
-    async def _publish(self, job: ImportJob, sha256: str, model: Mapping[str, Any], evidence: JsonObject) -> JsonValue:
+    async def _publish(
+        self,
+        job: ImportJob,
+        sha256: str,
+        chosen: Mapping[str, SourceObject],
+        model: Mapping[str, Any],
+        evidence: JsonObject,
+    ) -> JsonValue:
         if job.stage is Stage.COMPLETED:
             # This very step committed before a kill took its record: the model is published, once.
             return None
         job = await self._enter(job, Stage.PUBLISH)
-        await publish.publish(self._tools, job, sha256=sha256, facts=ModelFacts(**model), evidence=evidence)
+        await publish.publish(
+            self._tools,
+            job,
+            sha256=sha256,
+            content=content_sha256(chosen),
+            facts=ModelFacts(**model),
+            evidence=evidence,
+        )
         return None
 
     async def _fail(self, job_id: str, message: str) -> JsonValue:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from outcrop.artifact import envelope
 from outcrop.artifact.manifest import Manifest, ManifestFile
-from outcrop.ports import Clock, JobCatalog, KeyService, ModelCatalog, ObjectStore, Vault
+from outcrop.ports import ArtifactCatalog, Clock, JobCatalog, KeyService, ModelCatalog, ObjectStore, Vault
 from outcrop.records import ImportJob, JsonObject, ModelFacts, ServableModel
 
 
@@ -36,6 +36,7 @@ class ImportTools:
 
     jobs: JobCatalog
     models: ModelCatalog
+    artifacts: ArtifactCatalog
     vault: Vault
     keys: KeyService
     clock: Clock
@@ -44,8 +45,8 @@ class ImportTools:
     open_artifact: Callable[[ServableModel], Awaitable[ReadableArtifact]]
     prove: Callable[[ServableModel, ModelFacts], Awaitable[JsonObject]]
     """Loads the model on the configured engine, generates, and returns the evidence. Raises ProofFailedError."""
-    drain: Callable[[str], Awaitable[None]]
-    """Unloads whatever copies of a model ARN are loaded."""
+    retire: Callable[[str], Awaitable[None]]
+    """Unloads whatever copies of a model ARN are loaded, and lets no new one be loaded."""
     supported_by_engine: Callable[[], frozenset[str]]
     """Architecture classes that the configured engine runs beyond those that AWS documents."""
     random_bytes: Callable[[int], bytes]

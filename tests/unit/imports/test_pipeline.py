@@ -44,7 +44,7 @@ class World:
     catalog: FakeCatalog = field(default_factory=FakeCatalog)
     clock: FakeClock = field(default_factory=FakeClock)
     records: dict[str, JsonValue] = field(default_factory=dict)
-    drained: list[str] = field(default_factory=list)
+    retired: list[str] = field(default_factory=list)
     prove: Callable[[ServableModel, ModelFacts], Awaitable[JsonObject]] | None = None
 
     def tools(self) -> ImportTools:
@@ -56,20 +56,21 @@ class World:
         async def prove(_model: ServableModel, _facts: ModelFacts) -> JsonObject:
             return EVIDENCE
 
-        async def drain(arn: str) -> None:
-            self.drained.append(arn)
+        async def retire(arn: str) -> None:
+            self.retired.append(arn)
 
         made = iter(range(1000))
         return ImportTools(
             jobs=self.catalog.jobs,
             models=self.catalog.models,
+            artifacts=self.catalog.artifacts,
             vault=self.vault,
             keys=self.keys,
             clock=self.clock,
             open_source=open_source,
             open_artifact=partial(open_artifact, vault=self.vault, keys=self.keys),
             prove=self.prove or prove,
-            drain=drain,
+            retire=retire,
             supported_by_engine=frozenset,
             random_bytes=lambda count: hashlib.shake_256(str(next(made)).encode()).digest(count),
             profile="outcrop",
@@ -108,7 +109,7 @@ def require_nothing_left(world: World) -> None:
     """A failed import leaves no bytes, no model, no loaded copy and no key."""
     assert (world.vault.staged, world.vault.published) == ({}, {})
     assert world.catalog.model_rows == {}
-    assert world.drained == [sample_job().model_arn]
+    assert world.retired == [sample_job().model_arn]
     assert world.catalog.job_rows[sample_job().id].wrapped_key is None
 
 
@@ -261,6 +262,7 @@ async def test_bytes_that_rot_in_the_vault_are_noticed(world: World) -> None:
 STEPS = [
     "plan",
     "check",
+    "share",
     "prepare",
     "copy config.json",
     "copy model.safetensors",

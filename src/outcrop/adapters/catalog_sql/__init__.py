@@ -4,13 +4,15 @@ database.py     the connection: pragmas, threads, translation of errors, migrati
 tables.py       the tables, as the newest migration leaves them
 jobs.py         JobCatalog
 models.py       ModelCatalog
+artifacts.py    ArtifactCatalog
 tags.py         TagCatalog
 migrations/     one file for each change of the schema
 """
 
+from outcrop.adapters.catalog_sql.artifacts import SqlArtifactCatalog
 from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.jobs import SqlJobCatalog
 from outcrop.adapters.catalog_sql.models import SqlModelCatalog
 from outcrop.adapters.catalog_sql.tags import SqlTagCatalog
 
-__all__ = ["Database", "SqlJobCatalog", "SqlModelCatalog", "SqlTagCatalog"]
+__all__ = ["Database", "SqlArtifactCatalog", "SqlJobCatalog", "SqlModelCatalog", "SqlTagCatalog"]
