@@ -9,8 +9,8 @@ from tests.contract.catalogs import LATER, OTHER, Catalog, model_of, published
 from tests.samples import TENANT, sample_job
 
 from outcrop.arn import ResourceKind, Tenant
-from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError, TooManyTagsError
-from outcrop.records import ImportJob, JobNote, ListQuery, Stage, Tag
+from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError, QuotaExceededError, TooManyTagsError
+from outcrop.records import ImportJob, JobNote, ListQuery, Quotas, Stage, Tag
 from outcrop.testing.clock import BEGIN
 
 pytestmark = pytest.mark.anyio
@@ -253,3 +253,48 @@ async def test_tags_belong_to_their_tenant_and_kind(catalog: Catalog) -> None:
             await catalog.tags.put(tenant, kind, model.id, [Tag(key="x", value="y")], most=50)
         with pytest.raises(NotFoundError):
             await catalog.tags.remove(tenant, kind, model.id, ["team"])
+
+
+async def test_quotas_count_what_the_tenant_has(catalog: Catalog) -> None:
+    """Unended jobs, and models with the jobs that will make more; nobody else's; ended jobs are no matter."""
+    quotas = Quotas(concurrent_jobs=2, models=2)
+    await catalog.jobs.create(replace(sample_job(9), tenant=OTHER), quotas)
+    await catalog.jobs.create(sample_job(1), quotas)
+    await catalog.jobs.create(sample_job(2), quotas)
+    with pytest.raises(QuotaExceededError, match="Concurrent model import jobs"):
+        await catalog.jobs.create(sample_job(3), quotas)
+
+    await catalog.jobs.move(sample_job(2).id, Stage.FAILED, allowed_from=frozenset({Stage.QUEUED}), at=LATER)
+    await catalog.models.publish(
+        model_of(sample_job(1)), content_sha256="c" * 64, allowed_from=frozenset({Stage.QUEUED})
+    )
+    await catalog.jobs.create(sample_job(3), quotas)
+    with pytest.raises(QuotaExceededError, match="Imported models per account"):
+        await catalog.jobs.create(sample_job(4), quotas)
+
+    with pytest.raises(NotFoundError):
+        await catalog.jobs.get(TENANT, sample_job(4).id)
+
+
+async def test_a_repeated_request_needs_no_room(catalog: Catalog) -> None:
+    """It makes nothing."""
+    quotas = Quotas(concurrent_jobs=1)
+    job = sample_job(1)
+    job = replace(job, request=replace(job.request, client_request_token="token"))
+    await catalog.jobs.create(job, quotas)
+
+    again = await catalog.jobs.create(replace(job, id="another00000"), quotas)
+
+    assert again.id == job.id
+
+
+async def test_of_creations_that_race_only_as_many_pass_as_there_is_room(catalog: Catalog) -> None:
+    """Ten at once, room for three."""
+    quotas = Quotas(concurrent_jobs=3)
+
+    made = await asyncio.gather(
+        *(catalog.jobs.create(sample_job(number), quotas) for number in range(10)), return_exceptions=True
+    )
+
+    assert [isinstance(each, ImportJob) for each in made].count(True) == 3
+    assert all(isinstance(each, ImportJob | QuotaExceededError) for each in made)

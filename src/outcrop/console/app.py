@@ -32,8 +32,11 @@ class ConsoleServices:
     vault: Vault
     clock: Clock
     metrics: Metrics
-    tenant_of: Callable[[Request, bytes], Awaitable[Tenant]]
-    """Whose request this is; signed like a call of the API. Raises AuthenticationError."""
+    admit: Callable[[Request, bytes, str], Awaitable[Tenant]]
+    """From a request and the job that it names to whose request it is: signed like a call of the API.
+
+    Raises AuthenticationError, and AccessDeniedError where the sender may not see the job.
+    """
 
 
 def console_app(services: ConsoleServices) -> Starlette:
@@ -55,9 +58,9 @@ def console_app(services: ConsoleServices) -> Starlette:
 
     async def import_job(request: Request) -> Response:
         try:
-            tenant = await services.tenant_of(request, await request.body())
             # The raw path, since an ARN's slash may come encoded or not.
             identifier = unquote(request.scope["raw_path"].removeprefix(_JOBS_PATH).decode("ascii", "replace"))
+            tenant = await services.admit(request, await request.body(), identifier)
             job = await services.jobs.get(tenant, identifier_of(identifier, ResourceKind.JOB, tenant))
         except RequestError as error:
             return _refusal(error)

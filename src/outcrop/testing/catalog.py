@@ -7,10 +7,23 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from outcrop.access.quotas import require_room
 from outcrop.arn import Arn, ResourceKind, Tenant
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError, TooManyTagsError
 from outcrop.imports.job import ENDED
-from outcrop.records import ImportedModel, ImportJob, JobNote, KeyCopy, ListQuery, Page, SharedArtifact, Stage, Tag
+from outcrop.records import (
+    NO_QUOTAS,
+    ImportedModel,
+    ImportJob,
+    JobNote,
+    KeyCopy,
+    ListQuery,
+    Page,
+    Quotas,
+    SharedArtifact,
+    Stage,
+    Tag,
+)
 
 Listed = TypeVar("Listed", ImportJob, ImportedModel)
 
@@ -37,7 +50,7 @@ class FakeJobCatalog:
     def __init__(self, catalog: FakeCatalog) -> None:
         self._catalog = catalog
 
-    async def create(self, job: ImportJob) -> ImportJob:
+    async def create(self, job: ImportJob, quotas: Quotas = NO_QUOTAS) -> ImportJob:
         """Adds a job and returns it; or the one that the same client request token and request made before."""
         mine = [other for other in self._catalog.job_rows.values() if other.tenant == job.tenant]
         token = job.request.client_request_token
@@ -55,6 +68,8 @@ class FakeJobCatalog:
         for model in self._catalog.model_rows.values():
             if model.tenant == job.tenant and model.name == job.request.imported_model_name:
                 raise ConflictError("The model's name is taken.")
+        models = [model for model in self._catalog.model_rows.values() if model.tenant == job.tenant]
+        require_room(quotas, jobs=len([other for other in mine if other.stage not in ENDED]), models=len(models))
         self._catalog.job_rows[job.id] = job
         self._catalog.tag_rows[job.id] = {tag.key: tag.value for tag in job.request.job_tags}
         return job

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from tests.samples import TENANT
 
+from outcrop.access.throttle import Throttle
 from outcrop.api.calls import Call
 from outcrop.api.import_jobs import create_model_import_job, get_model_import_job
+from outcrop.api.permissions import Permissions
 from outcrop.api.services import Services
 from outcrop.errors import (
     AccessDeniedError,
@@ -21,7 +23,7 @@ from outcrop.errors import (
     ValidationError,
 )
 from outcrop.key_ids import full_arn
-from outcrop.records import Caller
+from outcrop.records import NO_QUOTAS, Caller
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
 from outcrop.testing.catalog import FakeCatalog
@@ -67,6 +69,11 @@ def services() -> Services:
         pick=secrets.choice,
         new_reply_id=lambda: "0" * 32,
         page_token_key=b"k" * 32,
+        permissions=Permissions(
+            policies_of=lambda _: None, jobs=catalog.jobs, models=catalog.models, tags=catalog.tags
+        ),
+        throttle=Throttle({}),
+        quotas=NO_QUOTAS,
     )
 
 

@@ -29,13 +29,13 @@ def client_as(metrics: Metrics) -> Callable[[Tenant | None], TestClient]:
     catalog.job_rows[sample_job().id] = sample_job()
 
     def make(tenant: Tenant | None) -> TestClient:
-        async def tenant_of(_request: Request, _body: bytes) -> Tenant:
+        async def admit(_request: Request, _body: bytes, _identifier: str) -> Tenant:
             if tenant is None:
                 raise AuthenticationError("MissingAuthenticationTokenException", "Missing Authentication Token")
             return tenant
 
         services = ConsoleServices(
-            jobs=catalog.jobs, vault=FakeVault(), clock=FakeClock(), metrics=metrics, tenant_of=tenant_of
+            jobs=catalog.jobs, vault=FakeVault(), clock=FakeClock(), metrics=metrics, admit=admit
         )
         return TestClient(console_app(services))
 

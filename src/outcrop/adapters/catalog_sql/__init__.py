@@ -6,6 +6,7 @@ jobs.py         JobCatalog
 models.py       ModelCatalog
 artifacts.py    ArtifactCatalog
 tags.py         TagCatalog
+users.py        UserCatalog
 migrations/     one file for each change of the schema
 """
 
@@ -14,5 +15,13 @@ from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.jobs import SqlJobCatalog
 from outcrop.adapters.catalog_sql.models import SqlModelCatalog
 from outcrop.adapters.catalog_sql.tags import SqlTagCatalog
+from outcrop.adapters.catalog_sql.users import SqlUserCatalog
 
-__all__ = ["Database", "SqlArtifactCatalog", "SqlJobCatalog", "SqlModelCatalog", "SqlTagCatalog"]
+__all__ = [
+    "Database",
+    "SqlArtifactCatalog",
+    "SqlJobCatalog",
+    "SqlModelCatalog",
+    "SqlTagCatalog",
+    "SqlUserCatalog",
+]

@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError as ConstraintError
 
+from outcrop.access.quotas import require_room
 from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
@@ -19,6 +20,7 @@ from outcrop.arn import Tenant
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
 from outcrop.imports.job import ENDED
 from outcrop.records import (
+    NO_QUOTAS,
     ImportJob,
     ImportRequest,
     JobNote,
@@ -26,6 +28,7 @@ from outcrop.records import (
     Network,
     Page,
     Progress,
+    Quotas,
     Stage,
     StageEntry,
     Tag,
@@ -38,11 +41,12 @@ class SqlJobCatalog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, job: ImportJob) -> ImportJob:
+    async def create(self, job: ImportJob, quotas: Quotas = NO_QUOTAS) -> ImportJob:
         """Adds a job and returns it; or the one that the same client request token and request made before.
 
         Raises:
             ConflictError: a name is taken in that account and region, or the token was used with another request.
+            QuotaExceededError: the account has as much there as it may.
         """
 
         def work(connection: sa.Connection) -> ImportJob:
@@ -50,6 +54,7 @@ class SqlJobCatalog:
             if earlier is not None:
                 return earlier
             _require_free_names(connection, job)
+            _require_room(connection, job.tenant, quotas)
             connection.execute(import_jobs.insert().values(**_row_of(job)))
             if job.request.job_tags:
                 connection.execute(
@@ -226,6 +231,18 @@ def _require_free_names(connection: sa.Connection, job: ImportJob) -> None:
             f"An imported model named {request.imported_model_name} exists. "
             "Choose another importedModelName, or delete the model first."
         )
+
+
+def _require_room(connection: sa.Connection, tenant: Tenant, quotas: Quotas) -> None:
+    if quotas == NO_QUOTAS:
+        return
+
+    def count(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> int:
+        of_tenant = (table.c.account == tenant.account, table.c.region == tenant.region)
+        return int(connection.execute(sa.select(sa.func.count()).where(*of_tenant, *conditions)).scalar_one())
+
+    jobs = count(import_jobs, import_jobs.c.ended_at.is_(None))
+    require_room(quotas, jobs=jobs, models=count(imported_models))
 
 
 def _row_of(job: ImportJob) -> dict[str, Any]:

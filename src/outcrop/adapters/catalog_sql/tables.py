@@ -138,3 +138,22 @@ tags = sa.Table(
     sa.Column("key", sa.String(128), primary_key=True),
     sa.Column("value", sa.String(256), nullable=False),
 )
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("account", sa.String(12), primary_key=True),
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("policy", sa.Text),
+    sa.Column("access_keys", Document, nullable=False),
+    sa.Column("api_keys", Document, nullable=False),
+)
+
+# One row: servers ask it every second whether to read the users again.
+users_version = sa.Table(
+    "users_version",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+)

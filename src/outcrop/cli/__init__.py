@@ -7,25 +7,15 @@ Imports are inside the commands, since each needs little of the whole: `outcrop 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
 
 from outcrop import __version__
+from outcrop.cli.access import access
+from outcrop.cli.options import CLIENT_SETTINGS, EXIT_NO, EXIT_UNKNOWN, setting_flags
 from outcrop.errors import ImportFailedError, OutcropError, SettingError
-from outcrop.settings import SettingInfo, load, setting_infos
-
-if TYPE_CHECKING:
-    pass
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-EXIT_NO = 1
-EXIT_UNKNOWN = 2
-
-CLIENT_SETTINGS = ("data", "account", "region")
-"""What a command that talks to a server needs to know of its settings."""
+from outcrop.settings import load
 
 KEY_SETTINGS = ("data", "account", "region")
 """What a command that works on the keyring needs to know of its settings."""
@@ -46,29 +36,6 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def setting_flags(*names: str) -> Callable[[Command], Command]:
-    """Adds the flags of settings to a command; without names, of all of them."""
-
-    def add(command: Command) -> Command:
-        for info in reversed(setting_infos()):
-            if not names or info.name in names:
-                command = _flag(info)(command)
-        return command
-
-    return add
-
-
-def _flag(info: SettingInfo) -> Callable[[Command], Command]:
-    default = "" if info.default in (None, "") else f"; default: {info.default}"
-    return click.option(
-        info.flag,
-        info.name,
-        default=None,
-        metavar=None if "/" in info.flag else "VALUE",
-        help=f"{info.help_text}  [{info.variable}{default}]",
-    )
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__)
 def cli() -> None:
@@ -80,6 +47,9 @@ def cli() -> None:
     outcrop serve                                  serve Bedrock's API on http://127.0.0.1:8025
     eval "$(outcrop env)"                          point AWS clients in this shell at it
     """
+
+
+cli.add_command(access)
 
 
 @cli.command()
