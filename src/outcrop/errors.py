@@ -18,6 +18,7 @@
     │   ├── SourceMissingError        a bucket, prefix or object that is not there
     │   ├── SourceDeniedError         the import's role may not read the source
     │   ├── SourceChangedError        an object is no longer the one that was pinned
+    │   ├── SourceDamagedError        an object's bytes are not those of its stored checksum
     │   ├── SourceUnusableError       an object that cannot be part of any model
     │   ├── ModelRejectedError        the checks found errors in the model
     │   └── ProofFailedError          the model was loaded but does not generate
@@ -198,6 +199,19 @@ class SourceChangedError(ImportFailedError):
         self.key = key
 
 
+class SourceDamagedError(ImportFailedError):
+    """The bytes that were read of an object are not those that the store keeps a checksum of."""
+
+    def __init__(self, key: str, *, algorithm: str, expected: str, actual: str) -> None:
+        super().__init__(
+            f"{key} was read with {algorithm} {actual}, and the store keeps {expected} for it: the object, or the way "
+            "to it, is damaged. Upload the file again."
+        )
+        self.key = key
+        self.expected = expected
+        self.actual = actual
+
+
 class SourceUnusableError(ImportFailedError):
     """The source holds something that cannot be part of a model; the message names it."""
 
@@ -220,6 +234,8 @@ class UnavailableError(OutcropError):
         super().__init__(f"{what} is not available: {reason}")
         self.what = what
         self.reason = reason
+        self.is_waited_out = False
+        """Whether somebody has waited for it already, as long as an outage may last."""
 
 
 class StorageError(OutcropError):

@@ -7,7 +7,7 @@ suite for each that every implementation passes. All errors are those of `errors
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
@@ -24,12 +24,15 @@ from outcrop.records import (
     ListQuery,
     Page,
     Quotas,
+    SealedPart,
+    SealedSoFar,
     ServableModel,
     SharedArtifact,
     SourceLocation,
     SourceObject,
     Stage,
     Tag,
+    Upload,
     User,
 )
 
@@ -53,10 +56,23 @@ class Clock(Protocol):
         ...
 
 
+class ByteSink(Protocol):
+    """Takes a stream of bytes into memory of its own. Used by one thread at a time."""
+
+    def room(self) -> memoryview:
+        """Returns memory for the next bytes, at least one."""
+        ...
+
+    def received(self, count: int) -> None:
+        """Says that the first `count` bytes of the room that was given last are there."""
+        ...
+
+
 class ObjectStore(Protocol):
     """Where models come from: buckets of objects, read-only.
 
-    Raises SourceMissingError, SourceDeniedError, SourceChangedError; UnavailableError after its own retries.
+    Raises SourceMissingError, SourceDeniedError, SourceChangedError; UnavailableError for what may pass: throttling,
+    resets, stalls, expired credentials.
     """
 
     def list(self, location: SourceLocation) -> AsyncIterator[SourceObject]:
@@ -69,6 +85,14 @@ class ObjectStore(Protocol):
 
     async def read(self, source: SourceObject, start: int, end: int) -> Buffer:
         """Returns exactly the bytes [start, end) of the pinned object."""
+        ...
+
+    async def stream(self, source: SourceObject, start: int, end: int, sink: ByteSink) -> None:
+        """Reads [start, end) of the pinned object into the sink, in order, in one thread.
+
+        After an error, what the sink received is good: the rest may be streamed from there. Also when it is cancelled,
+        it ends only once the sink is no longer used.
+        """
         ...
 
 
@@ -87,7 +111,7 @@ class Vault(Protocol):
     """
 
     def create(self, artifact_id: str, path: str, size_bytes: int) -> AbstractAsyncContextManager[VaultFile]:
-        """Opens a staged file of a known sealed size, anew; leaving the context without error has synced its bytes."""
+        """Opens a small staged file of a known sealed size, anew; leaving the context without error has synced it."""
         ...
 
     async def read(self, artifact_id: str, path: str, start: int, end: int) -> Buffer:
@@ -108,6 +132,65 @@ class Vault(Protocol):
 
     async def artifact_ids(self) -> Sequence[str]:
         """Lists the artifacts of which the vault holds anything, staged or published."""
+        ...
+
+
+class PartWriter(Protocol):
+    """Writes one part of an upload, front to back."""
+
+    def write(self, data: Buffer) -> None:
+        """Writes what follows; blocks, for the thread that makes the bytes, and is done with `data` on return."""
+        ...
+
+    async def finish(self) -> str:
+        """Ends the part once all of it was written; returns its receipt. May be called again after an error."""
+        ...
+
+
+class VaultStaging(Protocol):
+    """How large files come into a vault: in parts, by several threads, so that a kill costs parts and not the file.
+
+    Every vault is one. What is begun goes with its artifact when that is deleted. Raises what Vault raises.
+    """
+
+    async def begin(self, artifact_id: str, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
+        """Begins a staged file anew; an earlier upload of the same file is given up."""
+        ...
+
+    async def is_open(self, upload: Upload) -> bool:
+        """Says whether parts may be added: not once it is finished, or was given up or deleted."""
+        ...
+
+    def part(self, upload: Upload, number: int) -> AbstractContextManager[PartWriter]:
+        """Opens a part for writing, anew; other parts may be written at the same time."""
+        ...
+
+    async def sync(self, upload: Upload) -> None:
+        """Returns once the parts that were finished before are there after a power cut."""
+        ...
+
+    async def finish(self, upload: Upload, receipts: Sequence[str]) -> None:
+        """Gives the file its name, durably. `receipts` are those of all parts, in order."""
+        ...
+
+
+class CopyJournal(Protocol):
+    """The durable record of which parts of which files are in the vault. Nothing in it is secret."""
+
+    async def begin(self, upload: Upload, header: bytes) -> None:
+        """Begins the record of a file; an earlier one of the same file is forgotten."""
+        ...
+
+    async def add(self, upload: Upload, parts: Sequence[SealedPart]) -> None:
+        """Adds parts; those of an upload that is no longer the file's are no matter."""
+        ...
+
+    async def find(self, artifact_id: str) -> Mapping[str, SealedSoFar]:
+        """Returns what is known of an artifact's files, by path."""
+        ...
+
+    async def forget(self, artifact_id: str) -> None:
+        """Forgets all files of an artifact."""
         ...
 
 

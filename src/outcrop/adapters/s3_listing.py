@@ -25,9 +25,11 @@ from outcrop.errors import SourceChangedError, SourceDeniedError, SourceMissingE
 from outcrop.records import Checksum, ChecksumType, SourceLocation, SourceObject
 
 FALLBACK_REGION = "us-east-1"
+URL_S = 3600
+"""How long a signed URL is good for: longer than one range takes."""
 _MISSING = {"NoSuchBucket", "404", "InvalidBucketName"}
 _NOT_FOUND, _PRECONDITION_FAILED, _AWAY_FROM_STATUS = 404, 412, 500
-_THROTTLED = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "429"}
+THROTTLED = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "429"}
 _ALGORITHMS = ("CRC64NVME", "CRC32", "CRC32C", "SHA256", "SHA1")
 """Those that S3 stores and that can be computed here; the first that an object has is taken."""
 
@@ -43,6 +45,9 @@ class S3Listing:
                 connect_timeout=timeout_s,
                 read_timeout=timeout_s,
                 retries={"mode": "standard", "total_max_attempts": 3},
+                signature_version="s3v4",
+                # Otherwise a header of its own is signed into each URL, and would have to be sent with it.
+                response_checksum_validation="when_required",
             ),
         )
 
@@ -96,6 +101,19 @@ class S3Listing:
         if checksum is not None and checksum.type is ChecksumType.COMPOSITE:
             checksum = replace(checksum, part_bytes=await self._part_bytes(source))
         return replace(source, version_id=head.get("VersionId"), checksum=checksum)
+
+    def url(self, source: SourceObject) -> str:
+        """Returns a URL that reads the object, signed with the credentials of this moment. Raises SourceDeniedError."""
+        try:
+            return str(
+                self._client.generate_presigned_url(
+                    "get_object", Params={"Bucket": source.bucket, "Key": source.key}, ExpiresIn=URL_S
+                )
+            )
+        except (NoCredentialsError, PartialCredentialsError) as error:
+            raise SourceDeniedError(f"There are no AWS credentials to read {source} with.") from error
+        except BotoCoreError as error:
+            raise UnavailableError(f"S3 at {self.endpoint}", type(error).__name__) from error
 
     async def _part_bytes(self, source: SourceObject) -> tuple[int, ...]:
         """Returns the sizes of the parts that an object was uploaded in; empty where the store does not tell."""
@@ -163,4 +181,4 @@ def _status(error: ClientError) -> int:
 
 def _is_away(error: ClientError) -> bool:
     # 501 says that the store will never do this.
-    return _code(error) in _THROTTLED or (_status(error) >= _AWAY_FROM_STATUS and _status(error) != 501)  # noqa: PLR2004
+    return _code(error) in THROTTLED or (_status(error) >= _AWAY_FROM_STATUS and _status(error) != 501)  # noqa: PLR2004

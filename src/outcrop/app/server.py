@@ -20,7 +20,14 @@ from starlette.types import ASGIApp
 
 from outcrop.adapters import data_folder
 from outcrop.adapters.audit_file import AuditFile
-from outcrop.adapters.catalog_sql import Database, SqlArtifactCatalog, SqlJobCatalog, SqlModelCatalog, SqlTagCatalog
+from outcrop.adapters.catalog_sql import (
+    Database,
+    SqlArtifactCatalog,
+    SqlCopyJournal,
+    SqlJobCatalog,
+    SqlModelCatalog,
+    SqlTagCatalog,
+)
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
@@ -40,7 +47,7 @@ from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
 from outcrop.console.metrics import Metrics
 from outcrop.errors import SettingError
-from outcrop.imports.copy import BYTES_IN_MEMORY_PER_RUN
+from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
 from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
@@ -154,10 +161,11 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             models=models,
             artifacts=SqlArtifactCatalog(database),
             vault=vault,
+            staging=vault,
+            journal=SqlCopyJournal(database),
             keys=keys,
             clock=clock,
             open_source=open_source,
-            open_artifact=opened,
             prove=partial(
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
             ),
@@ -166,7 +174,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             random_bytes=secrets.token_bytes,
             profile=settings.profile,
             outage_s=settings.outage_s,
-            runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_RUN),
+            runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_PART),
         )
         job_engine = DbosJobEngine(
             url=settings.jobs_url,

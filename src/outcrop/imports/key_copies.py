@@ -24,13 +24,14 @@ async def open_copy(keys: KeyService, copy: KeyCopy) -> bytes:
     return keywrap.unwrap(wrapped=copy.wrapped_key, wrapping_key=wrapping_key, artifact_id=copy.artifact_id)
 
 
-async def copy_for(keys: KeyService, copy: KeyCopy, model_arn: str, *, random_bytes: Callable[[int], bytes]) -> KeyCopy:
-    """Returns a copy of the same data key that opens in the name of a model, by the key's present material.
+async def copy_for(
+    keys: KeyService, copy: KeyCopy, data_key: bytes, *, model_arn: str, random_bytes: Callable[[int], bytes]
+) -> KeyCopy:
+    """Returns a copy of an opened data key that opens in the name of a model, by the key's present material.
 
     Raises:
-        KeyUnavailableError, IntegrityError, UnavailableError: as `open_copy`.
+        KeyUnavailableError, UnavailableError: as `open_copy`.
     """
-    data_key = await open_copy(keys, copy)
     made = await keys.generate_data_key(copy.key_arn, keywrap.encryption_context(model_arn))
     wrapped = keywrap.wrap(
         data_key=data_key,
@@ -54,6 +55,7 @@ async def rewrap(
     """
     done = 0
     for copy in await artifacts.copies(key_arn):
-        fresh = await copy_for(keys, copy, copy.model_arn, random_bytes=random_bytes)
+        data_key = await open_copy(keys, copy)
+        fresh = await copy_for(keys, copy, data_key, model_arn=copy.model_arn, random_bytes=random_bytes)
         done += await artifacts.rewrap(copy, fresh.wrapped_key)
     return done

@@ -11,24 +11,29 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
-from functools import partial
 from typing import Any, cast
 
 import structlog
 
 from outcrop.artifact.examine import examine
 from outcrop.artifact.identity import content_sha256
-from outcrop.artifact.manifest import file_from_json, file_to_json, source_from_json, source_to_json
+from outcrop.artifact.manifest import (
+    copied_from_json,
+    copied_to_json,
+    file_from_json,
+    file_to_json,
+    source_from_json,
+    source_to_json,
+)
 from outcrop.artifact.selection import select
 from outcrop.errors import IllegalMoveError, ModelRejectedError
-from outcrop.imports import copy, publish, verify
+from outcrop.imports import copy, publish, share, verify
 from outcrop.imports.failure import failure_message, is_expected
 from outcrop.imports.inspection import inspect
 from outcrop.imports.job import ALLOWED_FROM
 from outcrop.imports.outages import through_outages
 from outcrop.imports.plan import pin, plan
 from outcrop.imports.progress import ByteCounter
-from outcrop.imports.share import share
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import RunStep
 from outcrop.records import ImportJob, JobNote, JsonObject, JsonValue, ModelFacts, SourceLocation, SourceObject, Stage
@@ -42,9 +47,6 @@ class _StepFailedError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
-
-
-_Step = Callable[[str, Callable[[ImportJob], Awaitable[JsonValue]]], Awaitable[Any]]
 
 
 class ImportPipeline:
@@ -64,8 +66,14 @@ class ImportPipeline:
                 objects = [source_from_json(item) for item in await step("plan", self._plan)]
                 facts = await step("check", lambda job: self._check(job, objects))
                 chosen = {item["path"]: source_from_json(item["source"]) for item in facts["chosen"]}
-                sha256 = await step("share", lambda job: self._share(job, chosen)) or await self._copied(step, chosen)
-                await step("verify", lambda job: self._verify(job, sha256))
+                shared = await step("share", lambda job: self._share(job, chosen))
+                if shared is None:
+                    await step("prepare", self._prepare)
+                    copied = await step("copy", lambda job: self._copy(job, chosen))
+                else:
+                    copied = shared["files"]
+                files = await step("verify", lambda job: self._verify(job, copied))
+                sha256 = await step("manifest", lambda job: self._manifest(job, files, shared))
                 evidence = await step("prove", lambda job: self._prove(job, sha256, facts["model"]))
                 await step("publish", lambda job: self._publish(job, sha256, chosen, facts["model"], evidence))
             except _StepFailedError as failure:
@@ -74,12 +82,6 @@ class ImportPipeline:
         except IllegalMoveError as error:
             # The job has ended, by a worker that took it over from this one: nothing here may touch it any more.
             log.warning("job_given_up", job_id=job_id, reason=str(error))
-
-    async def _copied(self, step: _Step, chosen: Mapping[str, SourceObject]) -> str:
-        """Runs the steps that copy the source into an artifact; returns the digest of its manifest."""
-        await step("prepare", self._prepare)
-        files = [await step(f"copy {path}", partial(self._copy, chosen=chosen, path=path)) for path in chosen]
-        return str(await step("manifest", lambda job: self._manifest(job, files)))
 
     async def _step(
         self, job_id: str, run_step: RunStep, name: str, work: Callable[[ImportJob], Awaitable[JsonValue]]
@@ -141,35 +143,36 @@ class ImportPipeline:
     async def _share(self, job: ImportJob, chosen: Mapping[str, SourceObject]) -> JsonValue:
         job = await self._enter(job, Stage.COPY)
         await self._tools.jobs.record(job.id, JobNote(bytes_total=_total(chosen)))
-        return await share(self._tools, job, chosen)
+        found = await share.share(self._tools, job, chosen)
+        return None if found is None else {"sha256": found[0], "files": [copied_to_json(file) for file in found[1]]}
 
     async def _prepare(self, job: ImportJob) -> JsonValue:
         job = await self._enter(job, Stage.COPY)
         await copy.make_data_key(self._tools, job)
         return None
 
-    async def _copy(self, job: ImportJob, *, chosen: Mapping[str, SourceObject], path: str) -> JsonValue:
+    async def _copy(self, job: ImportJob, chosen: Mapping[str, SourceObject]) -> JsonValue:
         job = await self._enter(job, Stage.COPY)
-        before = 0
-        for name, item in chosen.items():
-            if name == path:
-                break
-            before += item.size_bytes
-        counter = self._counter(job, done=before, total=_total(chosen))
+        counter = self._counter(job, total=_total(chosen))
         store = await self._tools.open_source(job)
-        file = await copy.copy_file(self._tools, job, store=store, source=chosen[path], path=path, counter=counter)
+        files = await copy.copy_files(self._tools, job, store=store, chosen=chosen, counter=counter)
         await counter.tell()
-        return file_to_json(file)
+        return [copied_to_json(file) for file in files]
 
-    async def _manifest(self, job: ImportJob, files: list[Mapping[str, object]]) -> JsonValue:
-        return await verify.write_manifest(self._tools, job, [file_from_json(item) for item in files])
-
-    async def _verify(self, job: ImportJob, sha256: str) -> JsonValue:
+    async def _verify(self, job: ImportJob, copied: list[Mapping[str, Any]]) -> JsonValue:
         job = await self._enter(job, Stage.VERIFY)
-        counter = self._counter(job, done=0, total=job.progress.bytes_total)
-        await verify.verify(self._tools, verify.candidate(job, sha256), counter)
+        counter = self._counter(job, total=job.progress.bytes_total)
+        files = await verify.verify_files(self._tools, job, [copied_from_json(item) for item in copied], counter)
         await counter.tell()
-        return None
+        return [file_to_json(file) for file in files]
+
+    async def _manifest(
+        self, job: ImportJob, files: list[Mapping[str, object]], shared: Mapping[str, Any] | None
+    ) -> JsonValue:
+        found = [file_from_json(item) for item in files]
+        if shared is not None:
+            return share.require_manifest(job, found, sha256=shared["sha256"])
+        return await verify.write_manifest(self._tools, job, found)
 
     async def _prove(self, job: ImportJob, sha256: str, model: Mapping[str, Any]) -> JsonValue:
         job = await self._enter(job, Stage.PROVE)
@@ -218,9 +221,9 @@ class ImportPipeline:
         await through_outages(end, clock=tools.clock, outage_s=math.inf)
         return None
 
-    def _counter(self, job: ImportJob, *, done: int, total: int) -> ByteCounter:
+    def _counter(self, job: ImportJob, *, total: int) -> ByteCounter:
         tools = self._tools
-        return ByteCounter(jobs=tools.jobs, clock=tools.clock, job_id=job.id, done=done, total=total)
+        return ByteCounter(jobs=tools.jobs, clock=tools.clock, job_id=job.id, done=0, total=total)
 
 
 def _total(chosen: Mapping[str, SourceObject]) -> int:

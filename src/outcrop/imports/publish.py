@@ -24,6 +24,7 @@ async def publish(
         IllegalMoveError: the job has ended otherwise.
     """
     await tools.vault.publish(job.artifact_id)
+    await tools.journal.forget(job.artifact_id)
     model = ImportedModel(
         id=job.model_id,
         tenant=job.tenant,
@@ -53,6 +54,7 @@ async def discard(tools: ImportTools, job: ImportJob) -> None:
     free = await tools.artifacts.release(job.id)
     await tools.retire(job.model_arn)
     for artifact_id in free:
+        await tools.journal.forget(artifact_id)
         try:
             await tools.vault.delete(artifact_id)
         except (StorageError, UnavailableError) as error:

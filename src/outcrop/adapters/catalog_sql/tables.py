@@ -157,3 +157,25 @@ users_version = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("version", sa.BigInteger, nullable=False),
 )
+
+copies = sa.Table(
+    "copies",
+    metadata,
+    sa.Column("artifact_id", sa.String(12), primary_key=True),
+    sa.Column("path", sa.String(1100), primary_key=True),
+    sa.Column("upload_id", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("part_bytes", sa.BigInteger, nullable=False),
+    sa.Column("header", sa.LargeBinary, nullable=False),
+)
+
+copied_parts = sa.Table(
+    "copied_parts",
+    metadata,
+    sa.Column("artifact_id", sa.String(12), primary_key=True),
+    sa.Column("path", sa.String(1100), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("receipt", sa.Text, nullable=False),
+    sa.Column("crc64nvme", sa.String(16), nullable=False),
+    sa.Column("pieces", Document, nullable=False),
+)
