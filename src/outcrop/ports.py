@@ -20,12 +20,14 @@ from outcrop.records import (
     JobNote,
     JsonObject,
     JsonValue,
+    KeyCopy,
     ListQuery,
     Page,
     Quotas,
     SealedPart,
     SealedSoFar,
     ServableModel,
+    SharedArtifact,
     SourceLocation,
     SourceObject,
     Stage,
@@ -251,8 +253,11 @@ class JobCatalog(Protocol):
 class ModelCatalog(Protocol):
     """The durable record of imported models."""
 
-    async def publish(self, model: ImportedModel, *, allowed_from: frozenset[Stage]) -> None:
-        """In one transaction: makes the model visible and its job Completed. Raises IllegalMoveError."""
+    async def publish(self, model: ImportedModel, *, content_sha256: str, allowed_from: frozenset[Stage]) -> None:
+        """In one transaction: makes the model visible, its job Completed, and its artifact known by its content.
+
+        Raises IllegalMoveError, also when the job has released its artifact.
+        """
         ...
 
     async def get(self, tenant: Tenant, identifier: str) -> ImportedModel:
@@ -264,11 +269,42 @@ class ModelCatalog(Protocol):
         ...
 
     async def delete(self, tenant: Tenant, model_id: str) -> bool:
-        """Forgets a model and its wrapped key; True when no other model uses its artifact. Raises NotFoundError."""
+        """Forgets a model and its wrapped key; True when nobody else holds its artifact. Raises NotFoundError."""
         ...
 
-    async def artifact_ids(self) -> Sequence[str]:
-        """Lists the artifacts that models of any account point to."""
+
+class ArtifactCatalog(Protocol):
+    """Who holds which artifact, and by which wrapped key. Models and unended jobs hold artifacts.
+
+    What nobody holds can be held by nobody again, so its bytes may go: each change that takes a holder away or adds
+    one is a transaction on the artifact.
+    """
+
+    async def share(self, job_id: str, content_sha256: str) -> SharedArtifact | None:
+        """Makes a job hold a published artifact of this content, of the job's own account, region and key.
+
+        None: there is no such artifact, and the job holds none but its own. Asked again, it answers for the present.
+        Raises IllegalMoveError when the job has ended.
+        """
+        ...
+
+    async def release(self, job_id: str) -> Sequence[str]:
+        """Takes a job's artifacts and wrapped key from it for good; returns the artifacts whose bytes may go.
+
+        Raises IllegalMoveError when the job has ended: its artifact is its model's then.
+        """
+        ...
+
+    async def held(self) -> frozenset[str]:
+        """Lists, at one moment, every artifact that a model or an unended job of any account holds or may write."""
+        ...
+
+    async def copies(self, key_arn: str) -> Sequence[KeyCopy]:
+        """Lists what a key has wrapped for models and unended jobs, unended jobs first."""
+        ...
+
+    async def rewrap(self, copy: KeyCopy, wrapped_key: bytes) -> bool:
+        """Replaces the wrapped key of a model or an unended job, if it is still the one that `copy` has."""
         ...
 
 

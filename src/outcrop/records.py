@@ -294,6 +294,8 @@ class ImportJob:
     """What the checks found, in the documented JSON form; None before the check stage."""
     wrapped_key: bytes | None = field(default=None, repr=False)
     """The model's wrapped copy of the data key while the import runs; handed to the model at the end."""
+    shared_artifact_id: str | None = None
+    """The artifact of an earlier import, where this one found its content stored already."""
 
     @property
     def arn(self) -> str:
@@ -307,8 +309,11 @@ class ImportJob:
 
     @property
     def artifact_id(self) -> str:
-        """The artifact that this job writes: it has the job's id, so that a restart finds what was begun."""
-        return self.id
+        """The artifact that the model will point to: one that is shared, or one of the job's own.
+
+        The latter has the job's id, so that a restart finds what was begun.
+        """
+        return self.shared_artifact_id or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,6 +398,24 @@ class ServableModel:
 
     arn: str
     artifact: ArtifactRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyCopy:
+    """A wrapped copy of an artifact's data key, which opens in the name of one model."""
+
+    model_arn: str
+    artifact_id: str
+    key_arn: str
+    wrapped_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedArtifact:
+    """A published artifact that a job may point its model to, and a copy of the data key that opens it."""
+
+    manifest_sha256: str
+    opener: KeyCopy
 
 
 # --- lists --------------------------------------------------------------------------------------------------------

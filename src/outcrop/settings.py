@@ -185,6 +185,14 @@ class Settings:
         "Whose credentials read the source: ambient means the server's own, for every roleArn.",
         _choice("ambient"),
     )
+    keys: str = _setting(
+        "local",
+        "Where keys are: local means a keyring in the data folder; kms means AWS KMS, found the AWS way.",
+        _choice("local", "kms"),
+    )
+    kms_key: str = _setting(
+        "", "With --keys kms: the key of imports that name none, as key ARN, key id, alias ARN or alias name.", _text
+    )
     profile: str = _setting(
         "outcrop",
         "outcrop imports what the engine can run; bedrock imports what AWS documents.",
@@ -243,6 +251,8 @@ class Settings:
         if (self.tls_cert is None) != (self.tls_key is None):
             missing = "--tls-cert" if self.tls_cert is None else "--tls-key"
             raise SettingError(missing, "is missing: a certificate and its key go together")
+        if (self.keys == "kms") != bool(self.kms_key):
+            raise SettingError("--kms-key", "is missing" if self.keys == "kms" else "goes with --keys kms")
         if self.auth == "none" and not is_loopback(self.host):
             raise SettingError("--auth", f"none is allowed on a loopback address only, and --host is {self.host}")
 
@@ -255,6 +265,11 @@ class Settings:
     def vault_place(self) -> Path | str:
         """Where sealed models lie: a folder, or an `s3://` address."""
         return self.vault or self.data / "vault"
+
+    @property
+    def keyring_file(self) -> Path:
+        """Where the local keyring lies."""
+        return self.data / "keys" / "keyring.json"
 
     @property
     def audit_path(self) -> Path | None:

@@ -20,11 +20,17 @@ from starlette.types import ASGIApp
 
 from outcrop.adapters import data_folder
 from outcrop.adapters.audit_file import AuditFile
-from outcrop.adapters.catalog_sql import Database, SqlCopyJournal, SqlJobCatalog, SqlModelCatalog, SqlTagCatalog
+from outcrop.adapters.catalog_sql import (
+    Database,
+    SqlArtifactCatalog,
+    SqlCopyJournal,
+    SqlJobCatalog,
+    SqlModelCatalog,
+    SqlTagCatalog,
+)
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
-from outcrop.adapters.keys_local import LocalKeyring
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.adapters.root_key import derived_key
 from outcrop.api.calls import Call
@@ -35,6 +41,7 @@ from outcrop.api.services import Services
 from outcrop.app.access import quotas_of, root_of, throttle_of, user_catalog
 from outcrop.app.engines import open_engine
 from outcrop.app.host import import_host
+from outcrop.app.keys import open_keys
 from outcrop.app.sources import Sources, server_sources
 from outcrop.app.vaults import open_vault
 from outcrop.arn import Tenant
@@ -121,7 +128,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         root = root_of(settings)
-        keys = LocalKeyring(settings.data / "keys" / "keyring.json", account=settings.account, region=settings.region)
+        keys = await open_keys(settings, clock)
         database = Database(settings.catalog_url)
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
@@ -153,6 +160,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         tools = ImportTools(
             jobs=jobs,
             models=models,
+            artifacts=SqlArtifactCatalog(database),
             vault=vault,
             staging=vault,
             journal=SqlCopyJournal(database),
@@ -162,7 +170,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             prove=partial(
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
             ),
-            drain=fleet.drain,
+            retire=fleet.retire,
             host=import_host(settings),
             random_bytes=secrets.token_bytes,
             profile=settings.profile,

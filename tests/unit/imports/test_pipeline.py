@@ -46,7 +46,7 @@ class World:
     catalog: FakeCatalog = field(default_factory=FakeCatalog)
     clock: FakeClock = field(default_factory=FakeClock)
     records: dict[str, JsonValue] = field(default_factory=dict)
-    drained: list[str] = field(default_factory=list)
+    retired: list[str] = field(default_factory=list)
     prove: Callable[[ServableModel, ModelFacts], Awaitable[JsonObject]] | None = None
     host: Host = ANYWHERE
 
@@ -59,13 +59,14 @@ class World:
         async def prove(_model: ServableModel, _facts: ModelFacts) -> JsonObject:
             return EVIDENCE
 
-        async def drain(arn: str) -> None:
-            self.drained.append(arn)
+        async def retire(arn: str) -> None:
+            self.retired.append(arn)
 
         made = iter(range(1000))
         return ImportTools(
             jobs=self.catalog.jobs,
             models=self.catalog.models,
+            artifacts=self.catalog.artifacts,
             vault=self.vault,
             staging=self.vault,
             journal=self.journal,
@@ -73,7 +74,7 @@ class World:
             clock=self.clock,
             open_source=open_source,
             prove=self.prove or prove,
-            drain=drain,
+            retire=retire,
             host=self.host,
             random_bytes=lambda count: hashlib.shake_256(str(next(made)).encode()).digest(count),
             profile="outcrop",
@@ -113,7 +114,7 @@ def require_nothing_left(world: World) -> None:
     assert (world.vault.staged, world.vault.published, world.vault.uploads) == ({}, {}, {})
     assert world.journal.files == {}
     assert world.catalog.model_rows == {}
-    assert world.drained == [sample_job().model_arn]
+    assert world.retired == [sample_job().model_arn]
     assert world.catalog.job_rows[sample_job().id].wrapped_key is None
 
 
@@ -279,6 +280,7 @@ async def test_bytes_that_rot_in_the_vault_are_noticed(world: World) -> None:
 STEPS = [
     "plan",
     "check",
+    "share",
     "prepare",
     "copy",
     "verify",
