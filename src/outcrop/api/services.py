@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from outcrop.access.throttle import Throttle
+from outcrop.api.permissions import Permissions
 from outcrop.ports import Clock, JobCatalog, JobEngine, KeyService, ModelCatalog, TagCatalog, Vault
+from outcrop.records import Quotas
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet
 
@@ -29,3 +32,6 @@ class Services:
     new_reply_id: Callable[[], str]
     """Makes the 32 hexadecimal characters that name a reply."""
     page_token_key: bytes
+    permissions: Permissions
+    throttle: Throttle
+    quotas: Quotas

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from outcrop.adapters.store_local import LocalObjectStore
 from outcrop.errors import SourceMissingError
-from outcrop.ports import Buffer, ObjectStore
+from outcrop.ports import Buffer, ByteSink, ObjectStore
 from outcrop.records import SourceLocation, SourceObject
 
 
@@ -23,9 +23,17 @@ class Sources:
         async for item in self._of(location.bucket).list(location):
             yield item
 
+    async def pin(self, source: SourceObject) -> SourceObject:
+        """Returns a listed object with its version and stored checksum."""
+        return await self._of(source.bucket).pin(source)
+
     async def read(self, source: SourceObject, start: int, end: int) -> Buffer:
         """Returns exactly the bytes [start, end) of the pinned object."""
         return await self._of(source.bucket).read(source, start, end)
+
+    async def stream(self, source: SourceObject, start: int, end: int, sink: ByteSink) -> None:
+        """Reads [start, end) of the pinned object into the sink."""
+        await self._of(source.bucket).stream(source, start, end, sink)
 
     def _of(self, bucket: str) -> ObjectStore:
         return self._local if self._remote is None or self._local.has_bucket(bucket) else self._remote
@@ -50,11 +58,18 @@ def open_target(target: str, environment: Mapping[str, str]) -> tuple[ObjectStor
     """Opens what `outcrop check` was given: an s3:// address or a folder.
 
     Raises:
-        SourceMissingError: the folder does not exist.
+        SourceMissingError: there is no such folder, it is empty, or the address names no bucket.
     """
     if target.startswith("s3://"):
-        return open_s3(environment), SourceLocation.parse(target)
+        location = SourceLocation.parse(target)
+        if not location.bucket:
+            raise SourceMissingError(f"{target} names no bucket. An address is s3://BUCKET/PREFIX/.")
+        return open_s3(environment), location
     folder = Path(target).expanduser().resolve()
+    if folder.is_file():
+        raise SourceMissingError(f"{target} is a file. Name the folder that holds the model; unpack archives first.")
     if not folder.is_dir():
         raise SourceMissingError(f"{target} is not a folder. Name a folder, or an s3:// address.")
+    if not any(folder.iterdir()):
+        raise SourceMissingError(f"{target} is an empty folder. Name the folder that holds the model.")
     return LocalObjectStore([folder.parent]), SourceLocation(bucket=folder.name, prefix="")

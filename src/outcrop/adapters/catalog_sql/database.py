@@ -15,6 +15,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from outcrop.adapters import postgres
 from outcrop.adapters.sqlite import make_durable
 from outcrop.errors import UnavailableError
 
@@ -28,11 +29,14 @@ class Database:
     """A database and the threads that talk to it: SQLAlchemy's calls block, our callers must not."""
 
     def __init__(self, url: str) -> None:
-        self.engine = sa.create_engine(url)
-        if self.engine.dialect.name == "sqlite":
+        if url.startswith("sqlite:"):
+            self.engine = sa.create_engine(url)
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
-        self._reading = self.engine.execution_options(outcrop_reads=True)
+            self._reading = self.engine.execution_options(outcrop_reads=True)
+        else:
+            self.engine = postgres.engine_of(url)
+            self._reading = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="catalog")
         self._has_file = self.engine.dialect.name == "sqlite" and self.engine.url.database not in (None, "", ":memory:")
         self._own = threading.local()
@@ -43,6 +47,8 @@ class Database:
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         with self.engine.begin() as connection:
+            # Of servers that start at once, one migrates and the others wait for it.
+            take_turns(connection, "migrations")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
@@ -77,6 +83,13 @@ class Database:
         for connection in self._direct:
             connection.close()
         self.engine.dispose()
+
+
+def take_turns(connection: sa.Connection, what: str) -> None:
+    """Lets one transaction at a time go on from here to its end; all that name the same thing take turns."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(what, 0))))
+    # SQLite lets one transaction write at a time in any case.
 
 
 def _run(engine: sa.Engine, work: Callable[[sa.Connection], Result]) -> Result:

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError as ConstraintError
 
-from outcrop.adapters.catalog_sql.database import Database
+from outcrop.access.quotas import require_room
+from outcrop.adapters.catalog_sql.database import Database, take_turns
 from outcrop.adapters.catalog_sql.lookup import Lookup, by_id_or_name, meant
 from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
@@ -20,6 +20,7 @@ from outcrop.arn import Tenant
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
 from outcrop.imports.job import ENDED
 from outcrop.records import (
+    NO_QUOTAS,
     ImportJob,
     ImportRequest,
     JobNote,
@@ -27,6 +28,7 @@ from outcrop.records import (
     Network,
     Page,
     Progress,
+    Quotas,
     Stage,
     StageEntry,
     Tag,
@@ -45,18 +47,22 @@ class SqlJobCatalog:
         self._by_id = Lookup(database, sa.select(import_jobs).where(import_jobs.c.id == sa.bindparam("identifier")))
         self._by_id_or_name = Lookup(database, by_id_or_name(import_jobs))
 
-    async def create(self, job: ImportJob) -> ImportJob:
+    async def create(self, job: ImportJob, quotas: Quotas = NO_QUOTAS) -> ImportJob:
         """Adds a job and returns it; or the one that the same client request token and request made before.
 
         Raises:
             ConflictError: a name is taken in that account and region, or the token was used with another request.
+            QuotaExceededError: the account has as much there as it may.
         """
 
         def work(connection: sa.Connection) -> ImportJob:
+            # What is looked at below must not change before the job is there.
+            take_turns(connection, f"imports of {job.tenant.account} in {job.tenant.region}")
             earlier = _same_request(connection, job)
             if earlier is not None:
                 return earlier
             _require_free_names(connection, job)
+            _require_room(connection, job.tenant, quotas)
             connection.execute(import_jobs.insert().values(**job_row(job)))
             if job.request.job_tags:
                 connection.execute(
@@ -65,12 +71,7 @@ class SqlJobCatalog:
                 )
             return job
 
-        try:
-            return await self._database.transaction(work)
-        except ConstraintError:
-            # On Postgres another transaction may insert between our look and our insert. It has committed, or the
-            # constraint would have waited: looking again finds it, and says which name it was.
-            return await self._database.transaction(work)
+        return await self._database.transaction(work)
 
     async def get(self, tenant: Tenant | None, identifier: str) -> ImportJob:
         """Returns a job by id or name; without a tenant, of any account by id only. Raises NotFoundError."""
@@ -225,6 +226,18 @@ def _require_free_names(connection: sa.Connection, job: ImportJob) -> None:
         )
 
 
+def _require_room(connection: sa.Connection, tenant: Tenant, quotas: Quotas) -> None:
+    if quotas == NO_QUOTAS:
+        return
+
+    def count(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> int:
+        of_tenant = (table.c.account == tenant.account, table.c.region == tenant.region)
+        return int(connection.execute(sa.select(sa.func.count()).where(*of_tenant, *conditions)).scalar_one())
+
+    jobs = count(import_jobs, import_jobs.c.ended_at.is_(None))
+    require_room(quotas, jobs=jobs, models=count(imported_models))
+
+
 def job_row(job: ImportJob) -> dict[str, Any]:
     """Returns a job as the columns of its table."""
     request = job.request
@@ -256,6 +269,7 @@ def job_row(job: ImportJob) -> dict[str, Any]:
         "failure_message": job.failure_message,
         "report": job.report,
         "wrapped_key": job.wrapped_key,
+        "shared_artifact_id": job.shared_artifact_id,
     }
 
 
@@ -288,6 +302,7 @@ def _job_of(row: sa.Row[Any]) -> ImportJob:
         progress=_progress_of(row),
         report=row.report,
         wrapped_key=row.wrapped_key,
+        shared_artifact_id=row.shared_artifact_id,
     )
 
 
