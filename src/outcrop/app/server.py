@@ -74,6 +74,8 @@ log = structlog.get_logger()
 
 MIB = 1 << 20
 LISTEN_POLL_S = 0.02
+DRAIN_S = 5.0
+"""How long requests that are under way may take to end when the server stops."""
 
 
 async def serve(settings: Settings, *, tell: Callable[[str], None]) -> None:
@@ -248,7 +250,8 @@ async def _listening(app: ASGIApp, settings: Settings) -> AsyncIterator[str]:
         yield f"{settings.scheme}://{host}:{port}"
     finally:
         server.stop()  # type: ignore[no-untyped-call]  # Granian leaves this one untyped
-        await asyncio.wait({serving})
+        # Granian waits for its connections to end, which idle ones of HTTP/2 and half-sent bodies do not.
+        await asyncio.wait({serving}, timeout=DRAIN_S)
 
 
 async def _await_listening(serving: asyncio.Task[None], host: str, port: int) -> None:
