@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.artifact.models import CONFIG, healthy, ids, only, tokenizer
+from tests.unit.artifact.models import CONFIG, healthy, ids, only, shapes_of, tokenizer, weights
 
 from outcrop.artifact.examine import examine
 from outcrop.artifact.finding import Severity
@@ -83,6 +83,17 @@ def test_beyond_the_list_a_tokenizer_is_held_against_the_embeddings_themselves()
     report = model.having({"tokenizer.json": tokenizer(21)}).examined("GemmaForCausalLM")
 
     assert "tokenizer.vocabulary_too_large" in ids(report)
+
+
+def test_beyond_the_list_an_adapter_that_was_not_merged_is_an_error() -> None:
+    """The engine would pass over its tensors, and fill the model's own with random numbers."""
+    shapes = {name.replace("_proj.weight", "_proj.lora_A.weight"): shape for name, shape in shapes_of(CONFIG).items()}
+    model = healthy().configured(architectures=["GemmaForCausalLM"]).having({"model.safetensors": weights(shapes)})
+
+    report = model.examined("GemmaForCausalLM")
+
+    assert ids(report) == {"architecture.beyond_bedrock", "tensor.adapter"}
+    assert not report.is_importable("outcrop")
 
 
 def test_a_vision_tower_makes_a_model_multimodal_beyond_the_list_too() -> None:
