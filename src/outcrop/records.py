@@ -99,6 +99,28 @@ class SourceLocation:
         return f"s3://{self.bucket}/{self.prefix}"
 
 
+class ChecksumType(StrEnum):
+    """What a stored checksum is of; the names are S3's."""
+
+    FULL_OBJECT = "FULL_OBJECT"
+    """Of the object's bytes."""
+    COMPOSITE = "COMPOSITE"
+    """Of the checksums of the parts that it was uploaded in, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checksum:
+    """A checksum that the store keeps of an object (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Checksum.html)."""
+
+    algorithm: str
+    """`CRC64NVME`, `CRC32`, `CRC32C`, `SHA256`, `SHA1` or a newer one, as S3 names them."""
+    value: str
+    """Base64, without the `-N` that a composite one ends with on the wire."""
+    type: ChecksumType
+    part_bytes: tuple[int, ...] = ()
+    """Composite only: the size of each part; empty when the store does not tell."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceObject:
     """One object of the source, pinned: every later read asks for these very bytes."""
@@ -108,9 +130,70 @@ class SourceObject:
     size_bytes: int
     etag: str
     version_id: str | None = None
+    checksum: Checksum | None = None
+    """What the store says of the bytes; None before `ObjectStore.pin`, and where the store keeps none."""
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
+
+
+# --- writing an artifact --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A large sealed file that is being written into a vault, part by part."""
+
+    artifact_id: str
+    path: str
+    id: str
+    """The vault's own name for it."""
+    size_bytes: int
+    """Size of the whole sealed file."""
+    part_bytes: int
+    """Size of every part but the last."""
+
+    @property
+    def part_count(self) -> int:
+        """How many parts the file has; an empty one has one, empty."""
+        return max(1, -(-self.size_bytes // self.part_bytes))
+
+    def size_of(self, number: int) -> int:
+        """Returns the size of a part, in bytes."""
+        return min(self.part_bytes, self.size_bytes - number * self.part_bytes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A checksum of consecutive bytes of an object."""
+
+    size_bytes: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedPart:
+    """A part of an upload that is in the vault."""
+
+    number: int
+    """From 0."""
+    receipt: str
+    """What the vault wants to hear of the part when the file is finished."""
+    crc64nvme: int
+    """Of the part's plaintext."""
+    pieces: tuple[Piece, ...] = ()
+    """Of the part's plaintext, in the algorithm of the source's checksum, cut where the source's parts end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedSoFar:
+    """What is known to be in the vault of a file whose copy may have been interrupted."""
+
+    upload: Upload
+    header: bytes
+    """The header of the sealed file, which holds what its key is derived from."""
+    parts: Mapping[int, SealedPart]
+    """By number."""
 
 
 # --- jobs ---------------------------------------------------------------------------------------------------------
@@ -211,6 +294,8 @@ class ImportJob:
     """What the checks found, in the documented JSON form; None before the check stage."""
     wrapped_key: bytes | None = field(default=None, repr=False)
     """The model's wrapped copy of the data key while the import runs; handed to the model at the end."""
+    shared_artifact_id: str | None = None
+    """The artifact of an earlier import, where this one found its content stored already."""
 
     @property
     def arn(self) -> str:
@@ -224,8 +309,11 @@ class ImportJob:
 
     @property
     def artifact_id(self) -> str:
-        """The artifact that this job writes: it has the job's id, so that a restart finds what was begun."""
-        return self.id
+        """The artifact that the model will point to: one that is shared, or one of the job's own.
+
+        The latter has the job's id, so that a restart finds what was begun.
+        """
+        return self.shared_artifact_id or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,6 +398,24 @@ class ServableModel:
 
     arn: str
     artifact: ArtifactRef
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyCopy:
+    """A wrapped copy of an artifact's data key, which opens in the name of one model."""
+
+    model_arn: str
+    artifact_id: str
+    key_arn: str
+    wrapped_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedArtifact:
+    """A published artifact that a job may point its model to, and a copy of the data key that opens it."""
+
+    manifest_sha256: str
+    opener: KeyCopy
 
 
 # --- lists --------------------------------------------------------------------------------------------------------

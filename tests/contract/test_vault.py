@@ -1,10 +1,11 @@
-"""What every Vault does: the fake and the local folder."""
+"""What every Vault does: the fake, the local folder and S3; on a real S3 server in tests/services/test_s3.py."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.contract.s3_vaults import own_server
 
 from outcrop.adapters.vault_local import LocalVault
 from outcrop.errors import IntegrityError, StorageError
@@ -16,13 +17,17 @@ pytestmark = pytest.mark.anyio
 ARTIFACT = "abcdefghijkl"
 
 
-@pytest.fixture(params=["fake", "local"])
-def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Vault]:
+@pytest.fixture(params=["fake", "local", "s3"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Vault]]:
     """Opens the same vault, as a new process would."""
     if request.param == "fake":
         fake = FakeVault()
-        return lambda: fake
-    return lambda: LocalVault(tmp_path / "vault")
+        yield lambda: fake
+    elif request.param == "s3":
+        with own_server() as (_, opened):
+            yield opened
+    else:
+        yield lambda: LocalVault(tmp_path / "vault")
 
 
 async def put(vault: Vault, path: str, data: bytes, artifact_id: str = ARTIFACT) -> None:

@@ -1,7 +1,8 @@
 """Vault on a local folder.
 
-    staging/ARTIFACT/…     files that are being written or wait to be published
-    artifacts/ARTIFACT/…   published artifacts; never changed
+    staging/ARTIFACT/…              files that wait to be published
+    staging/ARTIFACT/.uploads/ID    files that are being written
+    artifacts/ARTIFACT/…            published artifacts; never changed
 
 A file is written under a unique temporary name, preallocated, synced, and only then takes its name; publishing is one
 rename. So what has a name is whole, and what is in `artifacts` is whole for good.
@@ -10,6 +11,7 @@ rename. So what has a name is whole, and what is in `artifacts` is whole for goo
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import shutil
 import uuid
@@ -19,6 +21,7 @@ from pathlib import Path
 
 from outcrop.errors import IntegrityError, StorageError
 from outcrop.ports import Buffer
+from outcrop.records import Upload
 
 
 class LocalVault:
@@ -35,7 +38,7 @@ class LocalVault:
     async def create(self, artifact_id: str, path: str, size_bytes: int) -> AsyncIterator[_LocalFile]:
         """Opens a staged file of a known sealed size, anew; leaving the context without error has synced its bytes."""
         final = self._staging / artifact_id / path
-        temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex}")
+        temporary = self._upload(artifact_id, uuid.uuid4().hex)
         descriptor = await asyncio.to_thread(_open_new, temporary, size_bytes)
         try:
             try:
@@ -46,6 +49,58 @@ class LocalVault:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+    async def begin(self, artifact_id: str, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
+        """Begins a staged file anew, in a file of its full size; an earlier upload of the same file is given up."""
+        # Named by the path, so that the earlier upload is found.
+        name = hashlib.sha256(path.encode()).hexdigest()[:16]
+        upload = Upload(
+            artifact_id=artifact_id,
+            path=path,
+            id=f"{name}-{uuid.uuid4().hex}",
+            size_bytes=size_bytes,
+            part_bytes=part_bytes,
+        )
+
+        def make() -> None:
+            temporary = self._upload(artifact_id, upload.id)
+            with _translated(temporary):
+                for earlier in temporary.parent.glob(f"{name}-*"):
+                    earlier.unlink()
+            os.close(_open_new(temporary, size_bytes))
+
+        await asyncio.to_thread(make)
+        return upload
+
+    async def is_open(self, upload: Upload) -> bool:
+        """Says whether parts may be added."""
+        return await asyncio.to_thread(self._upload(upload.artifact_id, upload.id).is_file)
+
+    @contextmanager
+    def part(self, upload: Upload, number: int) -> Iterator[_LocalPart]:
+        """Opens a part for writing."""
+        temporary = self._upload(upload.artifact_id, upload.id)
+        with _translated(temporary):
+            descriptor = os.open(temporary, os.O_WRONLY)
+        try:
+            yield _LocalPart(descriptor, temporary, number * upload.part_bytes)
+        finally:
+            os.close(descriptor)
+
+    async def sync(self, upload: Upload) -> None:
+        """Returns once the parts that were finished before are there after a power cut."""
+        await asyncio.to_thread(_sync_file, self._upload(upload.artifact_id, upload.id))
+
+    async def finish(self, upload: Upload, receipts: Sequence[str]) -> None:  # noqa: ARG002  # a folder gives none
+        """Gives the file its name, durably."""
+        temporary = self._upload(upload.artifact_id, upload.id)
+        final = self._staging / upload.artifact_id / upload.path
+
+        def keep() -> None:
+            _sync_file(temporary)
+            _name(temporary, final)
+
+        await asyncio.to_thread(keep)
 
     async def read(self, artifact_id: str, path: str, start: int, end: int) -> Buffer:
         """Returns exactly [start, end) of a sealed file, staged or published. Raises IntegrityError for less."""
@@ -66,6 +121,9 @@ class LocalVault:
     async def artifact_ids(self) -> Sequence[str]:
         """Lists the artifacts of which the vault holds anything, staged or published."""
         return await asyncio.to_thread(self._list)
+
+    def _upload(self, artifact_id: str, upload_id: str) -> Path:
+        return self._staging / artifact_id / ".uploads" / upload_id
 
     def _open(self, artifact_id: str, path: str) -> int:
         for parent in (self._artifacts, self._staging):
@@ -100,6 +158,8 @@ class LocalVault:
 
     def _publish(self, artifact_id: str) -> None:
         with _translated(self._artifacts):
+            # What an interrupted step left, which no file needs any more.
+            shutil.rmtree(self._staging / artifact_id / ".uploads", ignore_errors=True)
             try:
                 os.rename(self._staging / artifact_id, self._artifacts / artifact_id)  # noqa: PTH104  # needs the errors
             except FileNotFoundError:
@@ -136,14 +196,31 @@ class _LocalFile:
 
     async def write(self, offset: int, data: Buffer) -> None:
         """Writes at an offset; calls may overlap in time, never in range."""
-        await asyncio.to_thread(self._write, offset, data)
+        await asyncio.to_thread(_write, self._descriptor, self._path, offset, data)
 
-    def _write(self, offset: int, data: Buffer) -> None:
-        view = memoryview(data)
-        with _translated(self._path):
-            while len(view) > 0:
-                count = os.pwrite(self._descriptor, view, offset)
-                view, offset = view[count:], offset + count
+
+class _LocalPart:
+    def __init__(self, descriptor: int, path: Path, offset: int) -> None:
+        self._descriptor = descriptor
+        self._path = path
+        self._offset = offset
+
+    def write(self, data: Buffer) -> None:
+        """Writes what follows."""
+        _write(self._descriptor, self._path, self._offset, data)
+        self._offset += len(data)
+
+    async def finish(self) -> str:
+        """Ends the part; a file needs no receipt."""
+        return ""
+
+
+def _write(descriptor: int, path: Path, offset: int, data: Buffer) -> None:
+    view = memoryview(data)
+    with _translated(path):
+        while len(view) > 0:
+            count = os.pwrite(descriptor, view, offset)
+            view, offset = view[count:], offset + count
 
 
 def _open_new(path: Path, size_bytes: int) -> int:
@@ -164,9 +241,24 @@ def _open_new(path: Path, size_bytes: int) -> int:
 def _keep(descriptor: int, temporary: Path, final: Path) -> None:
     with _translated(final):
         os.fsync(descriptor)
+    _name(temporary, final)
+
+
+def _name(temporary: Path, final: Path) -> None:
+    with _translated(final):
+        final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary.replace(final)
         _sync_folder(final.parent)
         _sync_folder(final.parent.parent)
+
+
+def _sync_file(path: Path) -> None:
+    with _translated(path):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _sync_folder(path: Path) -> None:

@@ -20,14 +20,19 @@ from starlette.types import ASGIApp
 
 from outcrop.adapters import data_folder
 from outcrop.adapters.audit_file import AuditFile
-from outcrop.adapters.catalog_sql import Database, SqlJobCatalog, SqlModelCatalog, SqlTagCatalog
+from outcrop.adapters.catalog_sql import (
+    Database,
+    SqlArtifactCatalog,
+    SqlCopyJournal,
+    SqlJobCatalog,
+    SqlModelCatalog,
+    SqlTagCatalog,
+)
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
-from outcrop.adapters.keys_local import LocalKeyring
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.adapters.root_key import derived_key
-from outcrop.adapters.vault_local import LocalVault
 from outcrop.api.calls import Call
 from outcrop.api.operations import handlers
 from outcrop.api.permissions import Permissions
@@ -36,12 +41,14 @@ from outcrop.api.services import Services
 from outcrop.app.access import quotas_of, root_of, throttle_of, user_catalog
 from outcrop.app.engines import open_engine
 from outcrop.app.host import import_host
+from outcrop.app.keys import open_keys
 from outcrop.app.sources import Sources, server_sources
+from outcrop.app.vaults import open_vault
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
 from outcrop.console.metrics import Metrics
 from outcrop.errors import SettingError
-from outcrop.imports.copy import BYTES_IN_MEMORY_PER_RUN
+from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
 from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
@@ -121,13 +128,13 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         root = root_of(settings)
-        keys = LocalKeyring(settings.data / "keys" / "keyring.json", account=settings.account, region=settings.region)
+        keys = await open_keys(settings, clock)
         database = Database(settings.catalog_url)
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
         jobs, models, tags = SqlJobCatalog(database), SqlModelCatalog(database), SqlTagCatalog(database)
         principals = Principals(user_catalog(database, root), clock, root=root)
-        vault = LocalVault(settings.vault_folder)
+        vault = open_vault(settings.vault_place, upstream_environment())
         opened = partial(open_artifact, vault=vault, keys=keys)
 
         engine, capabilities = open_engine(settings, environment=engine_environment())
@@ -153,20 +160,22 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         tools = ImportTools(
             jobs=jobs,
             models=models,
+            artifacts=SqlArtifactCatalog(database),
             vault=vault,
+            staging=vault,
+            journal=SqlCopyJournal(database),
             keys=keys,
             clock=clock,
             open_source=open_source,
-            open_artifact=opened,
             prove=partial(
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
             ),
-            drain=fleet.drain,
+            retire=fleet.retire,
             host=import_host(settings),
             random_bytes=secrets.token_bytes,
             profile=settings.profile,
             outage_s=settings.outage_s,
-            runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_RUN),
+            runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_PART),
         )
         job_engine = DbosJobEngine(
             url=settings.jobs_url,

@@ -60,6 +60,8 @@ class OpenArtifact:
         """Reads a file's header and derives its key."""
         artifact_id, stored = self.manifest.artifact_id, file_path(file.path)
         header = await self._vault.read(artifact_id, stored, 0, envelope.HEADER_BYTES)
+        if bytes(header) != file.header:
+            raise IntegrityError(f"{file.path} in the vault is not the file that the manifest lists")
         return envelope.SealedFile(
             data_key=self._data_key,
             associated_data=associated_data(artifact_id, stored),

@@ -2,9 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,10 +16,11 @@ from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import RunStep
-from outcrop.records import ImportJob, JsonObject, JsonValue, ModelFacts, ServableModel, Stage
+from outcrop.records import ImportJob, JsonObject, JsonValue, ModelFacts, ServableModel, Stage, Upload
 from outcrop.serving.unsealing import open_artifact
 from outcrop.testing.catalog import FakeCatalog
 from outcrop.testing.clock import FakeClock
+from outcrop.testing.journal import FakeCopyJournal
 from outcrop.testing.keys import SERVICE_KEY, FakeKeyService
 from outcrop.testing.store import FakeObjectStore
 from outcrop.testing.vault import FakeVault
@@ -41,11 +41,12 @@ class World:
 
     store: FakeObjectStore
     vault: FakeVault = field(default_factory=FakeVault)
+    journal: FakeCopyJournal = field(default_factory=FakeCopyJournal)
     keys: FakeKeyService = field(default_factory=FakeKeyService)
     catalog: FakeCatalog = field(default_factory=FakeCatalog)
     clock: FakeClock = field(default_factory=FakeClock)
     records: dict[str, JsonValue] = field(default_factory=dict)
-    drained: list[str] = field(default_factory=list)
+    retired: list[str] = field(default_factory=list)
     prove: Callable[[ServableModel, ModelFacts], Awaitable[JsonObject]] | None = None
     host: Host = ANYWHERE
 
@@ -58,20 +59,22 @@ class World:
         async def prove(_model: ServableModel, _facts: ModelFacts) -> JsonObject:
             return EVIDENCE
 
-        async def drain(arn: str) -> None:
-            self.drained.append(arn)
+        async def retire(arn: str) -> None:
+            self.retired.append(arn)
 
         made = iter(range(1000))
         return ImportTools(
             jobs=self.catalog.jobs,
             models=self.catalog.models,
+            artifacts=self.catalog.artifacts,
             vault=self.vault,
+            staging=self.vault,
+            journal=self.journal,
             keys=self.keys,
             clock=self.clock,
             open_source=open_source,
-            open_artifact=partial(open_artifact, vault=self.vault, keys=self.keys),
             prove=self.prove or prove,
-            drain=drain,
+            retire=retire,
             host=self.host,
             random_bytes=lambda count: hashlib.shake_256(str(next(made)).encode()).digest(count),
             profile="outcrop",
@@ -108,9 +111,10 @@ async def world() -> World:
 
 def require_nothing_left(world: World) -> None:
     """A failed import leaves no bytes, no model, no loaded copy and no key."""
-    assert (world.vault.staged, world.vault.published) == ({}, {})
+    assert (world.vault.staged, world.vault.published, world.vault.uploads) == ({}, {}, {})
+    assert world.journal.files == {}
     assert world.catalog.model_rows == {}
-    assert world.drained == [sample_job().model_arn]
+    assert world.retired == [sample_job().model_arn]
     assert world.catalog.job_rows[sample_job().id].wrapped_key is None
 
 
@@ -258,14 +262,14 @@ async def test_a_model_that_does_not_generate_is_not_published(world: World, fai
 
 async def test_bytes_that_rot_in_the_vault_are_noticed(world: World) -> None:
     """Verify reads back what was stored, not what was sent."""
-    create = world.vault.create
+    finish = world.vault.finish
 
-    def rotting(artifact_id: str, path: str, size_bytes: int) -> object:
-        if path == "manifest":
-            world.vault.staged[artifact_id]["files/model.safetensors"][2_000_000] ^= 1
-        return create(artifact_id, path, size_bytes)
+    async def rotting(upload: Upload, receipts: Sequence[str]) -> None:
+        await finish(upload, receipts)
+        if upload.path == "files/model.safetensors":
+            world.vault.staged[upload.artifact_id][upload.path][2_000_000] ^= 1
 
-    world.vault.create = rotting
+    world.vault.finish = rotting
     job = await world.run()
 
     assert job.stage is Stage.FAILED
@@ -276,11 +280,11 @@ async def test_bytes_that_rot_in_the_vault_are_noticed(world: World) -> None:
 STEPS = [
     "plan",
     "check",
+    "share",
     "prepare",
-    "copy config.json",
-    "copy model.safetensors",
-    "manifest",
+    "copy",
     "verify",
+    "manifest",
     "prove",
     "publish",
 ]

@@ -43,7 +43,15 @@ class Sealed:
             source = SourceObject(bucket="b", key=path, size_bytes=len(data), etag='"e"')
             runs = tuple(digest(data[run.plain_begin : run.plain_end]) for run in envelope.runs(len(data), 1))
             entries.append(
-                ManifestFile(path=path, size_bytes=len(data), run_segments=1, run_sha256=runs, source=source)
+                ManifestFile(
+                    path=path,
+                    size_bytes=len(data),
+                    header=envelope.new_header(bytes(39)),
+                    crc64nvme="",
+                    run_segments=1,
+                    run_sha256=runs,
+                    source=source,
+                )
             )
         manifest = Manifest(artifact_id=ARTIFACT, files=tuple(entries)).encode()
         await self.put(MANIFEST_PATH, manifest)
@@ -122,3 +130,19 @@ async def test_a_template_in_json_is_given_as_the_file_that_engines_read() -> No
 
     assert (await read(alone, "chat_template.jinja")).decode() == "{{ messages }} °"
     assert await read(both, "chat_template.jinja") == b"wins"
+
+
+async def test_an_older_file_of_the_same_name_is_noticed() -> None:
+    """What was sealed for this very place at another time does not stand in for what the manifest lists."""
+    sealed = Sealed()
+    model = await sealed.model({"a": b"one"})
+    older = envelope.seal_bytes(
+        data_key=DATA_KEY,
+        associated_data=associated_data(ARTIFACT, file_path("a")),
+        plaintext=b"old",
+        random_bytes=bytes(38) + b"x",
+    )
+    sealed.vault.staged[ARTIFACT]["files/a"] = bytearray(older)
+
+    with pytest.raises(IntegrityError, match="not the file that the manifest lists"):
+        await read(await sealed.open(model), "a")
