@@ -13,6 +13,9 @@ What was learnt from transformers 5.23 (`transformers/cli/serving`), and tested 
 - A finish reason of `length` is also given when the last token allowed was the end of the text.
 - Requests are answered one at a time. Continuous batching would answer several, but all with the sampling parameters
   of the first, so it is not used.
+- A whole reply is generated to its end though its client has left, and all other requests wait for it; a stream ends
+  with its client. Of an encoder-decoder model a whole reply lacks as many tokens as the prompt has, since the server
+  cuts the prompt off a text that never held it; a stream is complete. So whole replies are asked for as streams.
 - On a CPU that others use too, torch's threads wait for each other by spinning, and a reply of 28 tokens took 5.5 s in
   place of 0.1 s (two cores, load 4). OMP_WAIT_POLICY=passive lets them sleep; an operator's own setting goes before it.
 - On a CPU the weights are not copied: the model goes on living in the memory files, after they were closed.
@@ -52,4 +55,5 @@ def transformers_profile(command: str | None, *, device: str = "auto") -> Engine
         distribution="transformers",
         arguments=arguments,
         environment={"HF_HUB_DISABLE_UPDATE_CHECK": "1", "OMP_WAIT_POLICY": "passive"},
+        is_asked_by_stream=True,
     )

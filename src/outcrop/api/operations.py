@@ -21,6 +21,7 @@ OPERATIONS: dict[str, Operation] = {
     "UntagResource": tags.untag_resource,
     "ListTagsForResource": tags.list_tags_for_resource,
     "InvokeModel": invoke.invoke_model,
+    "InvokeModelWithResponseStream": invoke.invoke_model_with_response_stream,
 }
 
 

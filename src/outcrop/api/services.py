@@ -29,3 +29,7 @@ class Services:
     new_reply_id: Callable[[], str]
     """Makes the 32 hexadecimal characters that name a reply."""
     page_token_key: bytes
+
+    def ms_since(self, began: float) -> int:
+        """Returns the whole milliseconds since a reading of the monotonic clock."""
+        return round((self.clock.monotonic() - began) * 1000)

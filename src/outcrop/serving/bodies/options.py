@@ -19,6 +19,7 @@ Read = Callable[[str, JsonValue], JsonValue]
 
 CONSTRAINTS = ("json", "regex", "choice", "grammar")
 """`structured_outputs` holds exactly one of these (SPEC 10.2.1)."""
+TOOL_CHOICES = ("none", "auto", "required")
 RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 
 
@@ -93,7 +94,9 @@ def _objects(member: str, value: JsonValue) -> JsonValue:
 
 def _tool_choice(member: str, value: JsonValue) -> JsonValue:
     if isinstance(value, str):
-        return None if value in ("none", "auto") else value
+        if value not in TOOL_CHOICES:
+            raise ValidationError(f"{member}: must be one of {', '.join(TOOL_CHOICES)}, or name a function")
+        return None if value == "auto" else value
     return members.json_object(member, value)
 
 
@@ -126,7 +129,7 @@ _BEDROCK = frozenset({Schema.BEDROCK})
 _COMPLETION = frozenset({Schema.COMPLETION})
 _CHAT = frozenset({Schema.CHAT})
 _OPENAI = _COMPLETION | _CHAT
-_ALL = _BEDROCK | _OPENAI
+_ALL = frozenset(Schema)
 _ONE = frozenset({1})
 
 OPTIONS: tuple[Option, ...] = tuple(

@@ -1,0 +1,75 @@
+"""What the runtime operations share: finding a model, asking a copy of it, and telling failures in the API's errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+
+from outcrop.api.calls import Call
+from outcrop.api.identifiers import identifier_of
+from outcrop.api.services import Services
+from outcrop.arn import ResourceKind
+from outcrop.errors import (
+    AccessDeniedError,
+    EngineError,
+    KeyUnavailableError,
+    ModelFailedError,
+    ServiceUnavailableError,
+    StorageError,
+    UnavailableError,
+)
+from outcrop.records import ImportedModel, JsonObject, ServableModel
+from outcrop.serving import bodies
+
+ENGINE_FAILED_STATUS = 500
+
+
+async def model_of(call: Call, services: Services) -> ImportedModel:
+    """Returns the model that a runtime call names. Raises NotFoundError, ValidationError."""
+    tenant = call.caller.tenant
+    return await services.models.get(tenant, identifier_of(call.params["modelId"], ResourceKind.MODEL, tenant))
+
+
+async def ask(services: Services, model: ImportedModel, asked: bodies.EngineRequest) -> JsonObject:
+    """Sends a request to a copy of the model and returns the engine's reply. Raises RequestError."""
+    with in_api_errors(model):
+        async with services.fleet.copy_of(_servable(model)) as engine:
+            return await engine.post(asked.path, asked.body)
+
+
+async def stream(
+    services: Services, model: ImportedModel, asked: bodies.EngineRequest
+) -> AsyncGenerator[JsonObject, None]:
+    """Sends a request to a copy of the model and yields the chunks of the reply; closing it frees the engine.
+
+    Raises:
+        RequestError: as `ask` does, at any chunk.
+    """
+    with in_api_errors(model):
+        async with (
+            services.fleet.copy_of(_servable(model)) as engine,
+            aclosing(engine.stream(asked.path, asked.body)) as chunks,
+        ):
+            async for chunk in chunks:
+                yield chunk
+
+
+@contextmanager
+def in_api_errors(model: ImportedModel) -> Iterator[None]:
+    """Turns what goes wrong behind the API, or an engine's nonsense, into the API's errors."""
+    try:
+        yield
+    except KeyUnavailableError as error:
+        raise AccessDeniedError(f"The key of {model.arn} cannot be used.") from error
+    except EngineError as error:
+        raise ModelFailedError(
+            "The model's inference engine failed. Try your request again.",
+            original_status=ENGINE_FAILED_STATUS,
+            resource_name=model.arn,
+        ) from error
+    except (UnavailableError, StorageError) as error:
+        raise ServiceUnavailableError("The model cannot be loaded at present. Try your request again.") from error
+
+
+def _servable(model: ImportedModel) -> ServableModel:
+    return ServableModel(arn=model.arn, artifact=model.artifact)
