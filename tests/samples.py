@@ -1,7 +1,18 @@
 """Values that several tests begin from."""
 
 from outcrop.arn import Tenant
-from outcrop.records import ImportJob, ImportRequest, Network, Progress, Stage, StageEntry, Tag
+from outcrop.records import (
+    ArtifactRef,
+    ImportedModel,
+    ImportJob,
+    ImportRequest,
+    ModelFacts,
+    Network,
+    Progress,
+    Stage,
+    StageEntry,
+    Tag,
+)
 from outcrop.testing.clock import BEGIN
 from outcrop.testing.keys import SERVICE_KEY
 
@@ -28,4 +39,30 @@ def sample_job(number: int = 1, *, source_uri: str = "s3://models/m/") -> Import
         created_at=BEGIN,
         modified_at=BEGIN,
         progress=Progress(entries=(StageEntry(stage=Stage.QUEUED, at=BEGIN),)),
+    )
+
+
+def sample_model(number: int = 1) -> ImportedModel:
+    """A model that was published; every number gives another one."""
+    return ImportedModel(
+        id=f"model{number:07}",
+        tenant=TENANT,
+        name=f"model-{number}",
+        job_id=f"job{number:09}",
+        job_name=f"job-{number}",
+        source_uri="s3://models/m/",
+        created_at=BEGIN,
+        facts=ModelFacts(
+            architecture="llama",
+            is_instruct=True,
+            parameters=1,
+            weight_bytes=2,
+            context_length=4096,
+            custom_model_units=1,
+        ),
+        artifact=ArtifactRef(
+            artifact_id=f"job{number:09}", manifest_sha256="0" * 64, key_arn=SERVICE_KEY, wrapped_key=b"wrapped"
+        ),
+        is_customer_key=False,
+        evidence={},
     )

@@ -23,6 +23,8 @@ CAPABILITIES = Capabilities(
             Feature.PENALTIES,
             Feature.LOGIT_BIAS,
             Feature.SEED,
+            Feature.TOOLS,
+            Feature.TOOL_CHOICE,
         }
     ),
 )

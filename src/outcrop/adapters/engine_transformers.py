@@ -10,6 +10,8 @@ What was learnt from transformers 5.23 (`transformers/cli/serving`), and tested 
 - It accepts `n`, `logprobs`, `response_format`, `tool_choice` and more, and ignores them; `frequency_penalty` becomes
   another kind of penalty. So these are not among its features.
 - Texts end with the stop string that ended them. Parts of a message are joined by blanks.
+- Tools reach the chat template. Calls are read for the Qwen family only; what other models say comes as it is, and is
+  read in serving/tool_calls.py. Of a message that calls tools the text is lost, and of any message its reasoning.
 - A finish reason of `length` is also given when the last token allowed was the end of the text.
 - Requests are answered one at a time. Continuous batching would answer several, but all with the sampling parameters
   of the first, so it is not used.
@@ -30,10 +32,20 @@ from outcrop.serving.capabilities import Capabilities, Feature, SamplingDialect
 
 CAPABILITIES = Capabilities(
     engine="transformers serve",
-    features=frozenset({Feature.TOP_K, Feature.MIN_P, Feature.REPETITION_PENALTY, Feature.SEED}),
+    features=frozenset(
+        {
+            Feature.TOP_K,
+            Feature.MIN_P,
+            Feature.REPETITION_PENALTY,
+            Feature.SEED,
+            Feature.TOOLS,
+            Feature.TEMPLATE_ARGUMENTS,
+        }
+    ),
     sampling=SamplingDialect.GENERATION_CONFIG,
     keeps_stop_text=True,
     takes_content_parts=False,
+    takes_text_beside_tool_calls=False,
 )
 
 

@@ -17,9 +17,11 @@ from outcrop.errors import (
     ServiceUnavailableError,
     StorageError,
     UnavailableError,
+    ValidationError,
 )
 from outcrop.records import ImportedModel, JsonObject, ServableModel
-from outcrop.serving import bodies
+from outcrop.serving import bodies, fit
+from outcrop.serving.fit import prompt_of, surely_fits
 
 ENGINE_FAILED_STATUS = 500
 
@@ -28,6 +30,32 @@ async def model_of(call: Call, services: Services) -> ImportedModel:
     """Returns the model that a runtime call names. Raises NotFoundError, ValidationError."""
     tenant = call.caller.tenant
     return await services.models.get(tenant, identifier_of(call.params["modelId"], ResourceKind.MODEL, tenant))
+
+
+async def fitted(services: Services, model: ImportedModel, request: bodies.InvokeRequest) -> bodies.EngineRequest:
+    """Returns what to ask an engine, once it is known that prompt and reply fit into the model's context.
+
+    Raises:
+        ValidationError: they do not; or the engine, or the model's template, lacks what was asked for.
+    """
+    asked = bodies.engine_request(request, services.capabilities, model.facts)
+    with in_api_errors(model):
+        if "tools" in asked.body and not await services.prompts.takes_tools(_servable(model)):
+            raise ValidationError("tools: the chat template of this model does not tell it of tools")
+        if surely_fits(asked, model.facts):
+            return asked
+        count = await services.prompts.count(_servable(model), prompt_of(asked))
+    return fit.fitted(asked, count, model.facts)
+
+
+async def count(services: Services, model: ImportedModel, request: bodies.InvokeRequest) -> int:
+    """Returns how many tokens a prompt has, without an engine. Raises ValidationError where only an engine knows."""
+    asked = bodies.engine_request(request, services.capabilities, model.facts)
+    with in_api_errors(model):
+        found = await services.prompts.count(_servable(model), prompt_of(asked))
+    if found.why_not_exact:
+        raise ValidationError(f"The tokens of this input cannot be counted: {found.why_not_exact}.")
+    return found.tokens
 
 
 async def ask(services: Services, model: ImportedModel, asked: bodies.EngineRequest) -> JsonObject:

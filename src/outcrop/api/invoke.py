@@ -15,7 +15,7 @@ from outcrop.errors import ValidationError
 from outcrop.records import ImportedModel, JsonObject
 from outcrop.serving import bodies
 from outcrop.serving.bodies import ChunkWriter, InvokeRequest, ReplyIdentity, Schema, Timings
-from outcrop.serving.deltas import ChunkReader
+from outcrop.serving.reading import ReplyReader, tool_names, with_calls
 
 FORMAT_TAG = "outcrop:body-format"
 """The tag of a model that is to answer prompts as models did that were imported before 2025-11-11 (SPEC 10.4)."""
@@ -26,6 +26,7 @@ async def invoke_model(call: Call, services: Services) -> Reply:
     began = services.clock.monotonic()
     asked = await _read(call, services)
     engine_reply = await generate.ask(services, asked.model, asked.of_engine)
+    engine_reply = with_calls(engine_reply, tool_names(asked.request), services.new_tool_id)
     with generate.in_api_errors(asked.model):
         answered = bodies.answer(asked.request, engine_reply, services.capabilities, _identity(services, asked.model))
     return Reply(
@@ -57,22 +58,19 @@ async def _read(call: Call, services: Services) -> _Asked:
         # Answering without the guardrail would let through what its owner forbids.
         raise ValidationError("guardrailIdentifier: this server has no guardrails.")
     model = await generate.model_of(call, services)
-    request = bodies.parse(bytes(call.params.get("body", b"")), await _older_format(services, model))
-    return _Asked(
-        model=model,
-        request=request,
-        of_engine=bodies.engine_request(request, services.capabilities, model.facts),
-    )
+    request = bodies.parse(bytes(call.params.get("body", b"")), await older_format(services, model))
+    return _Asked(model=model, request=request, of_engine=await generate.fitted(services, model, request))
 
 
-async def _older_format(services: Services, model: ImportedModel) -> Schema | None:
+async def older_format(services: Services, model: ImportedModel) -> Schema | None:
+    """Returns the format of prompts that a model keeps from an older import; None for the schemas of today."""
     tags = await services.tags.get(model.tenant, ResourceKind.MODEL, model.id)
     value = next((tag.value for tag in tags if tag.key == FORMAT_TAG), None)
     return None if value is None else bodies.OLDER_FORMATS.get(value)
 
 
 async def _events(services: Services, asked: _Asked, began: float) -> AsyncGenerator[Event, None]:
-    reader = ChunkReader(asked.request.sampling.stop if services.capabilities.keeps_stop_text else ())
+    reader = ReplyReader(asked.request, services.capabilities, services.new_tool_id)
     writer = ChunkWriter(asked.request, _identity(services, asked.model))
     first_ms: int | None = None
     async with aclosing(generate.stream(services, asked.model, asked.of_engine)) as chunks:
@@ -81,10 +79,12 @@ async def _events(services: Services, asked: _Asked, began: float) -> AsyncGener
                 for delta in reader.read(chunk):
                     first_ms = services.ms_since(began) if first_ms is None else first_ms
                     yield _chunk(writer.piece(delta))
-            end = reader.end()
+            ending = reader.finish()
+    for delta in ending.deltas:
+        yield _chunk(writer.piece(delta))
     whole_ms = services.ms_since(began)
     timings = Timings(first_ms=whole_ms if first_ms is None else first_ms, whole_ms=whole_ms)
-    for last in writer.last(end, timings):
+    for last in writer.last(ending.end, timings):
         yield _chunk(last)
 
 

@@ -44,6 +44,7 @@ from outcrop.imports.tools import ImportTools
 from outcrop.ports import Clock
 from outcrop.records import ImportJob, Principal
 from outcrop.serving.fleet import Fleet, FleetLimits
+from outcrop.serving.prompts import Prompts
 from outcrop.serving.proof import prove_model
 from outcrop.serving.unsealing import open_artifact
 from outcrop.settings import Settings, engine_environment, upstream_environment
@@ -174,6 +175,8 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             job_engine=job_engine,
             fleet=fleet,
             capabilities=capabilities,
+            prompts=Prompts(opened),
+            profile=settings.profile,
             clock=clock,
             pick=secrets.choice,
             new_reply_id=lambda: uuid.uuid4().hex,

@@ -17,6 +17,8 @@ class StopFilter:
         self._held = ""
         self.found: str | None = None
         """The stop string that ended the text; None as long as there was none."""
+        self.after = ""
+        """What followed the stop string in the piece that completed it."""
 
     def feed(self, piece: str) -> str:
         """Returns what can be passed on. Nothing can once a stop string was found."""
@@ -28,7 +30,8 @@ class StopFilter:
         self.found = first_stop(text, self._stop)
         if self.found is not None:
             self._held = ""
-            return text[: text.index(self.found)]
+            passed, _, self.after = text.partition(self.found)
+            return passed
         kept = max(_overlap(text, stop) for stop in self._stop)
         self._held = text[len(text) - kept :]
         return text[: len(text) - kept]

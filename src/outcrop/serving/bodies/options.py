@@ -43,6 +43,9 @@ def read_options(schema: Schema, body: JsonObject) -> dict[str, JsonValue]:
         wanted = option.read(option.member, value)
         if wanted is not None:
             asked[option.member] = wanted
+    if asked.get("tool_choice") == "none":
+        del asked["tool_choice"]
+        asked.pop("tools", None)  # a model that is not told of tools uses none
     if "top_logprobs" in asked and "logprobs" not in asked:
         raise ValidationError("top_logprobs: needs logprobs to be true")
     return asked
@@ -154,8 +157,9 @@ OPTIONS: tuple[Option, ...] = tuple(
         ("response_format", Feature.RESPONSE_FORMAT, _response_format, _ALL),
         ("structured_outputs", Feature.STRUCTURED_OUTPUTS, _structured_outputs, _ALL),
         ("tools", Feature.TOOLS, _objects, _CHAT),
-        ("tool_choice", Feature.TOOLS, _tool_choice, _CHAT),
-        ("functions", Feature.TOOLS, _objects, _CHAT),
+        ("tool_choice", Feature.TOOL_CHOICE, _tool_choice, _CHAT),
+        ("functions", Feature.FUNCTIONS, _objects, _CHAT),
+        ("chat_template_kwargs", Feature.TEMPLATE_ARGUMENTS, _object, _CHAT),
         ("amazon-bedrock-guardrailConfig", Feature.GUARDRAILS, _object, _ALL),
     )
 )
