@@ -13,6 +13,7 @@ from typing import Protocol
 
 from outcrop.arn import ResourceKind, Tenant
 from outcrop.records import (
+    NO_QUOTAS,
     DataKey,
     ImportedModel,
     ImportJob,
@@ -21,11 +22,13 @@ from outcrop.records import (
     JsonValue,
     ListQuery,
     Page,
+    Quotas,
     ServableModel,
     SourceLocation,
     SourceObject,
     Stage,
     Tag,
+    User,
 )
 
 Buffer = bytes | bytearray | memoryview
@@ -121,11 +124,11 @@ class KeyService(Protocol):
 class JobCatalog(Protocol):
     """The durable record of import jobs. Creating and moving are transactions; what returned is on the disk."""
 
-    async def create(self, job: ImportJob) -> ImportJob:
+    async def create(self, job: ImportJob, quotas: Quotas = NO_QUOTAS) -> ImportJob:
         """Adds a job and returns it; or the one that the same client request token and request made before.
 
         Raises ConflictError when the job's or the model's name is taken in that account and region, or the token was
-        used with another request.
+        used with another request; QuotaExceededError when the account has as much there as it may.
         """
         ...
 
@@ -134,7 +137,7 @@ class JobCatalog(Protocol):
         ...
 
     async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportJob]:
-        """Returns a page of jobs."""
+        """Returns a page of jobs, without their reports, which can be large."""
         ...
 
     async def move(
@@ -197,6 +200,33 @@ class TagCatalog(Protocol):
 
     async def remove(self, tenant: Tenant, kind: ResourceKind, resource_id: str, keys: Sequence[str]) -> None:
         """Removes tags by key; keys that the resource does not have are no matter."""
+        ...
+
+
+class UserCatalog(Protocol):
+    """The users and their keys. Few, and read as a whole; every change makes the version another one."""
+
+    async def version(self) -> int:
+        """Returns a number that differs after every change; cheap to ask."""
+        ...
+
+    async def all(self) -> Sequence[User]:
+        """Returns every user, by account and name."""
+        ...
+
+    async def create(self, user: User) -> None:
+        """Adds a user. Raises ConflictError when the account has one of this name."""
+        ...
+
+    async def change(self, account: str, name: str, edit: Callable[[User], User]) -> User:
+        """Replaces a user by what `edit` makes of it, and returns that; nobody else's change comes between.
+
+        Raises NotFoundError.
+        """
+        ...
+
+    async def delete(self, account: str, name: str) -> None:
+        """Removes a user with all keys. Raises NotFoundError."""
         ...
 
 

@@ -37,6 +37,46 @@ class Caller:
     tenant: Tenant
     request_id: str
     source_ip: str
+    access_key_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessKey:
+    """What a user signs requests with."""
+
+    id: str
+    secret: str = field(repr=False)
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A long-term Bedrock API key as far as it is kept: who has the key itself is known by its digest."""
+
+    id: str
+    sha256: str
+    """Digest of the whole key, hexadecimal."""
+    created_at: datetime
+    expires_at: datetime | None = None
+    """None: never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Somebody beside the root principal who may call: what IAM knows of a user, in one piece."""
+
+    account: str
+    name: str
+    created_at: datetime
+    policy: str | None = None
+    """The identity-based policy, as it was written; None allows nothing."""
+    access_keys: tuple[AccessKey, ...] = ()
+    api_keys: tuple[ApiKey, ...] = ()
+
+    @property
+    def arn(self) -> str:
+        """The user's ARN."""
+        return f"arn:aws:iam::{self.account}:user/{self.name}"
 
 
 # --- the source of an import --------------------------------------------------------------------------------------
@@ -196,6 +236,19 @@ class JobNote:
     bytes_total: int | None = None
     report: JsonObject | None = None
     wrapped_key: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """How much an account may have in one region (SPEC 8.1, 8.2); None is without limit."""
+
+    concurrent_jobs: int | None = None
+    """Import jobs that have not ended."""
+    models: int | None = None
+    """Imported models, and those that unended jobs will make."""
+
+
+NO_QUOTAS = Quotas()
 
 
 # --- models -------------------------------------------------------------------------------------------------------

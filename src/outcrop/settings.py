@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import math
 import os
 import shutil
 import sys
@@ -86,12 +87,44 @@ def _existing_file(text: str) -> Path:
     return path
 
 
+def _database(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if scheme not in ("postgresql", "postgres") or not separator:
+        raise ValueError("expected postgresql://USER:PASSWORD@HOST/DATABASE")
+    return f"postgresql://{rest}"
+
+
 def _engine(text: str) -> str:
     if text in ("transformers", "vllm"):
         return text
     if urlsplit(text).scheme in ("http", "https") and urlsplit(text).netloc:
         return text
     raise ValueError(f"expected transformers, vllm or an http(s) URL, not {text!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRate:
+    """How often an account may call an operation; `*` stands for each that is not named."""
+
+    operation: str
+    per_s: float
+    burst: float
+
+
+def _call_rates(text: str) -> tuple[CallRate, ...]:
+    return tuple(_call_rate(item.strip()) for item in text.split(",") if item.strip())
+
+
+def _call_rate(text: str) -> CallRate:
+    operation, _, rate = text.partition("=")
+    per_s, _, burst = rate.partition(":")
+    try:
+        read = CallRate(operation=operation, per_s=float(per_s), burst=float(burst or max(1.0, float(per_s))))
+    except ValueError:
+        read = CallRate(operation=operation, per_s=0, burst=0)
+    if not (operation and 0 < read.per_s < math.inf and 1 <= read.burst < math.inf):
+        raise ValueError(f"expected OPERATION=CALLS_A_SECOND[:BURST] with a burst of at least 1, not {text!r}")
+    return read
 
 
 def _text(text: str) -> str:
@@ -105,6 +138,12 @@ class Settings:
     data: Path = _setting(DEFAULT_DATA, "Folder for the catalog, keys, sealed models and logs.", _folder)
     host: str = _setting("127.0.0.1", "Address to listen on.", _text)
     port: int = _setting(8025, "Port to listen on; 0 takes a free one.", _port)
+    database: str | None = _setting(
+        None,
+        "PostgreSQL database for the catalog and the jobs, postgresql://…; default: SQLite files in the data folder.",
+        _database,
+        variable="OUTCROP_DATABASE_URL",
+    )
     vault: Path | None = _setting(
         None,
         "Folder for the sealed models; default: `vault` in the data folder.",
@@ -144,6 +183,27 @@ class Settings:
     )
     account: str = _setting("000000000000", "Account id of the root principal.", _account)
     region: str = _setting("us-east-1", "Region that `outcrop env` prints, and of unsigned requests.", _text)
+    quota_jobs: int | None = _setting(
+        None,
+        "Import jobs that an account may have in progress in a region; default: 1 in the bedrock profile, else any.",
+        _at_least(0, int),
+    )
+    quota_models: int | None = _setting(
+        None,
+        "Imported models that an account may have in a region; default: 3 in the bedrock profile, else any.",
+        _at_least(0, int),
+    )
+    throttle: tuple[CallRate, ...] = _setting(
+        tuple[CallRate, ...](),
+        "Calls a second that an account may make, by operation, with a burst after a colon: "
+        "`CreateModelImportJob=1,InvokeModel=50:100,*=20`; default: any.",
+        _call_rates,
+    )
+    audit_log: str = _setting(
+        "",
+        "File for the audit log, one JSON line a call; default: `audit.jsonl` in the data folder; `none` keeps none.",
+        _text,
+    )
     worker: bool = _setting(
         default=True,
         help_text="Whether this server also works on import jobs.",
@@ -188,14 +248,21 @@ class Settings:
         return self.vault or self.data / "vault"
 
     @property
+    def audit_path(self) -> Path | None:
+        """Where the audit log is written; None where none is."""
+        if self.audit_log == "none":
+            return None
+        return _folder(self.audit_log) if self.audit_log else self.data / "audit.jsonl"
+
+    @property
     def catalog_url(self) -> str:
-        """SQLAlchemy URL of the catalog."""
-        return f"sqlite:///{self.data / 'catalog.sqlite'}"
+        """URL of the catalog's database."""
+        return self.database or f"sqlite:///{self.data / 'catalog.sqlite'}"
 
     @property
     def jobs_url(self) -> str:
-        """SQLAlchemy URL of the job engine's own tables."""
-        return f"sqlite:///{self.data / 'jobs.sqlite'}"
+        """URL of the database with the job engine's own tables."""
+        return self.database or f"sqlite:///{self.data / 'jobs.sqlite'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,9 @@
-"""What every catalog does: the fake and SQL on SQLite."""
+"""What every catalog does: the fake, and SQL on SQLite and on PostgreSQL."""
 
 import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -12,9 +11,9 @@ from tests.samples import TENANT, sample_job
 
 from outcrop.adapters.catalog_sql import Database, SqlJobCatalog, SqlModelCatalog, SqlTagCatalog
 from outcrop.arn import ResourceKind, Tenant
-from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError, TooManyTagsError
+from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError, QuotaExceededError, TooManyTagsError
 from outcrop.ports import JobCatalog, ModelCatalog, TagCatalog
-from outcrop.records import ArtifactRef, ImportedModel, ImportJob, JobNote, ListQuery, ModelFacts, Stage, Tag
+from outcrop.records import ArtifactRef, ImportedModel, ImportJob, JobNote, ListQuery, ModelFacts, Quotas, Stage, Tag
 from outcrop.testing.catalog import FakeCatalog
 from outcrop.testing.clock import BEGIN
 
@@ -41,13 +40,13 @@ class SqlCatalog:
         self.tags = SqlTagCatalog(database)
 
 
-@pytest.fixture(params=["fake", "sqlite"])
-def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
+@pytest.fixture(params=["fake", "sqlite", "postgres"])
+def catalog(request: pytest.FixtureRequest) -> Iterator[Catalog]:
     """An empty catalog."""
     if request.param == "fake":
         yield FakeCatalog()
         return
-    database = Database(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    database = Database(request.getfixturevalue(f"{request.param}_url"))
     database.migrate()
     yield SqlCatalog(database)
     database.close()
@@ -285,7 +284,20 @@ async def test_lists_are_filtered(catalog: Catalog) -> None:
     assert await found(created_after=BEGIN + timedelta(hours=2)) == ["job-3", "job-2"]
     assert await found(created_before=BEGIN + timedelta(hours=1)) == ["job-1"]
     assert await found(stages=frozenset({Stage.FAILED})) == ["job-2"]
+    assert await found(stages=frozenset({Stage.COPY, Stage.QUEUED})) == ["job-3", "job-1"]
+    assert await found(stages=frozenset(Stage), is_ascending=True) == ["job-1", "job-2", "job-3"]
     assert [job.request.job_name for job in await catalog.jobs.unfinished()] == ["job-1", "job-3"]
+
+
+async def test_lists_leave_reports_out(catalog: Catalog) -> None:
+    """A report may be large, and no list shows it; the job itself has it."""
+    job = await catalog.jobs.create(sample_job(1))
+    await catalog.jobs.record(job.id, JobNote(report={"schema": "x"}))
+
+    (listed,) = (await catalog.jobs.find(TENANT, ListQuery(limit=1))).items
+
+    assert listed.report is None
+    assert (await catalog.jobs.get(TENANT, job.id)).report == {"schema": "x"}
 
 
 @pytest.mark.parametrize("kind", ResourceKind)
@@ -327,3 +339,46 @@ async def test_tags_belong_to_their_tenant_and_kind(catalog: Catalog) -> None:
             await catalog.tags.put(tenant, kind, model.id, [Tag(key="x", value="y")], most=50)
         with pytest.raises(NotFoundError):
             await catalog.tags.remove(tenant, kind, model.id, ["team"])
+
+
+async def test_quotas_count_what_the_tenant_has(catalog: Catalog) -> None:
+    """Unended jobs, and models with the jobs that will make more; nobody else's; ended jobs are no matter."""
+    quotas = Quotas(concurrent_jobs=2, models=2)
+    await catalog.jobs.create(replace(sample_job(9), tenant=OTHER), quotas)
+    await catalog.jobs.create(sample_job(1), quotas)
+    await catalog.jobs.create(sample_job(2), quotas)
+    with pytest.raises(QuotaExceededError, match="Concurrent model import jobs"):
+        await catalog.jobs.create(sample_job(3), quotas)
+
+    await catalog.jobs.move(sample_job(2).id, Stage.FAILED, allowed_from=frozenset({Stage.QUEUED}), at=LATER)
+    await catalog.models.publish(model_of(sample_job(1)), allowed_from=frozenset({Stage.QUEUED}))
+    await catalog.jobs.create(sample_job(3), quotas)
+    with pytest.raises(QuotaExceededError, match="Imported models per account"):
+        await catalog.jobs.create(sample_job(4), quotas)
+
+    with pytest.raises(NotFoundError):
+        await catalog.jobs.get(TENANT, sample_job(4).id)
+
+
+async def test_a_repeated_request_needs_no_room(catalog: Catalog) -> None:
+    """It makes nothing."""
+    quotas = Quotas(concurrent_jobs=1)
+    job = sample_job(1)
+    job = replace(job, request=replace(job.request, client_request_token="token"))
+    await catalog.jobs.create(job, quotas)
+
+    again = await catalog.jobs.create(replace(job, id="another00000"), quotas)
+
+    assert again.id == job.id
+
+
+async def test_of_creations_that_race_only_as_many_pass_as_there_is_room(catalog: Catalog) -> None:
+    """Ten at once, room for three."""
+    quotas = Quotas(concurrent_jobs=3)
+
+    made = await asyncio.gather(
+        *(catalog.jobs.create(sample_job(number), quotas) for number in range(10)), return_exceptions=True
+    )
+
+    assert [isinstance(each, ImportJob) for each in made].count(True) == 3
+    assert all(isinstance(each, ImportJob | QuotaExceededError) for each in made)

@@ -40,7 +40,8 @@ async def create_model_import_job(call: Call, services: Services) -> Reply:
             created_at=now,
             modified_at=now,
             progress=Progress(entries=(StageEntry(stage=Stage.QUEUED, at=now),)),
-        )
+        ),
+        services.quotas,
     )
     # A kill before the next line is mended at the next start, which starts every unended job.
     await services.job_engine.start(job.id)

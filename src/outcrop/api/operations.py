@@ -1,4 +1,4 @@
-"""The table of operations: which function carries out which."""
+"""The table of operations, which function carries out which, and what every call must pass before."""
 
 from __future__ import annotations
 
@@ -29,10 +29,12 @@ OPERATIONS: dict[str, Operation] = {
 
 
 def handlers(services: Services) -> dict[str, Handler]:
-    """Returns each operation, ready to be called."""
+    """Returns each operation, ready to be called by whoever may."""
 
     def bind(operation: Operation) -> Handler:
         async def handle(call: Call) -> Reply:
+            services.throttle.take(call.caller.tenant, call.operation, services.clock.monotonic())
+            await services.permissions.require(call)
             return await operation(call, services)
 
         return handle

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from outcrop.access.throttle import Throttle
+from outcrop.api.permissions import Permissions
 from outcrop.ports import Clock, JobCatalog, JobEngine, KeyService, ModelCatalog, TagCatalog, Vault
+from outcrop.records import Quotas
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet
 from outcrop.serving.prompts import Prompts
@@ -36,6 +39,9 @@ class Services:
     new_reply_id: Callable[[], str]
     """Makes the 32 hexadecimal characters that name a reply."""
     page_token_key: bytes
+    permissions: Permissions
+    throttle: Throttle
+    quotas: Quotas
 
     def new_tool_id(self) -> str:
         """Makes the id of a tool use, such as `tooluse_k3v…`."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from outcrop.artifact import envelope
+from outcrop.artifact.host import Host
 from outcrop.artifact.manifest import Manifest, ManifestFile
 from outcrop.ports import Clock, JobCatalog, KeyService, ModelCatalog, ObjectStore, Vault
 from outcrop.records import ImportJob, JsonObject, ModelFacts, ServableModel
@@ -46,8 +47,8 @@ class ImportTools:
     """Loads the model on the configured engine, generates, and returns the evidence. Raises ProofFailedError."""
     drain: Callable[[str], Awaitable[None]]
     """Unloads whatever copies of a model ARN are loaded."""
-    supported_by_engine: Callable[[], frozenset[str]]
-    """Architecture classes that the configured engine runs beyond those that AWS documents."""
+    host: Host
+    """The engine and the machine that models are judged for."""
     random_bytes: Callable[[int], bytes]
     profile: str
     outage_s: float

@@ -7,10 +7,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
+from outcrop.access.quotas import require_room
 from outcrop.arn import Arn, ResourceKind, Tenant
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError, TooManyTagsError
 from outcrop.imports.job import ENDED
-from outcrop.records import ImportedModel, ImportJob, JobNote, ListQuery, Page, Stage, Tag
+from outcrop.records import NO_QUOTAS, ImportedModel, ImportJob, JobNote, ListQuery, Page, Quotas, Stage, Tag
 
 Listed = TypeVar("Listed", ImportJob, ImportedModel)
 
@@ -33,7 +34,7 @@ class FakeJobCatalog:
     def __init__(self, catalog: FakeCatalog) -> None:
         self._catalog = catalog
 
-    async def create(self, job: ImportJob) -> ImportJob:
+    async def create(self, job: ImportJob, quotas: Quotas = NO_QUOTAS) -> ImportJob:
         """Adds a job and returns it; or the one that the same client request token and request made before."""
         mine = [other for other in self._catalog.job_rows.values() if other.tenant == job.tenant]
         token = job.request.client_request_token
@@ -51,6 +52,8 @@ class FakeJobCatalog:
         for model in self._catalog.model_rows.values():
             if model.tenant == job.tenant and model.name == job.request.imported_model_name:
                 raise ConflictError("The model's name is taken.")
+        models = [model for model in self._catalog.model_rows.values() if model.tenant == job.tenant]
+        require_room(quotas, jobs=len([other for other in mine if other.stage not in ENDED]), models=len(models))
         self._catalog.job_rows[job.id] = job
         self._catalog.tag_rows[job.id] = {tag.key: tag.value for tag in job.request.job_tags}
         return job
@@ -66,8 +69,8 @@ class FakeJobCatalog:
         raise NotFoundError(f"Could not find the model import job {identifier}.")
 
     async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportJob]:
-        """Returns a page of jobs."""
-        rows = [job for job in self._catalog.job_rows.values() if job.tenant == tenant]
+        """Returns a page of jobs, without their reports."""
+        rows = [replace(job, report=None) for job in self._catalog.job_rows.values() if job.tenant == tenant]
         if query.stages is not None:
             rows = [job for job in rows if job.stage in query.stages]
         return _page([(job.request.job_name, job) for job in rows], query)

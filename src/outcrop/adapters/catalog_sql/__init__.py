@@ -5,6 +5,7 @@ tables.py       the tables, as the newest migration leaves them
 jobs.py         JobCatalog
 models.py       ModelCatalog
 tags.py         TagCatalog
+users.py        UserCatalog
 migrations/     one file for each change of the schema
 """
 
@@ -12,5 +13,6 @@ from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.jobs import SqlJobCatalog
 from outcrop.adapters.catalog_sql.models import SqlModelCatalog
 from outcrop.adapters.catalog_sql.tags import SqlTagCatalog
+from outcrop.adapters.catalog_sql.users import SqlUserCatalog
 
-__all__ = ["Database", "SqlJobCatalog", "SqlModelCatalog", "SqlTagCatalog"]
+__all__ = ["Database", "SqlJobCatalog", "SqlModelCatalog", "SqlTagCatalog", "SqlUserCatalog"]

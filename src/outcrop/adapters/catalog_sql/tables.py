@@ -73,6 +73,7 @@ import_jobs = sa.Table(
     sa.UniqueConstraint("account", "region", "name", name="uq_import_jobs_name"),
     sa.UniqueConstraint("account", "region", "client_request_token", name="uq_import_jobs_token"),
     sa.Index("ix_import_jobs_created", "account", "region", "created_at", "id"),
+    sa.Index("ix_import_jobs_stage", "account", "region", "stage", "created_at", "id"),
 )
 
 # Two running imports cannot promise the same model name; after a failure the name is free again.
@@ -120,4 +121,23 @@ tags = sa.Table(
     sa.Column("resource_id", sa.String(12), primary_key=True),
     sa.Column("key", sa.String(128), primary_key=True),
     sa.Column("value", sa.String(256), nullable=False),
+)
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("account", sa.String(12), primary_key=True),
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("policy", sa.Text),
+    sa.Column("access_keys", Document, nullable=False),
+    sa.Column("api_keys", Document, nullable=False),
+)
+
+# One row: servers ask it every second whether to read the users again.
+users_version = sa.Table(
+    "users_version",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
 )
