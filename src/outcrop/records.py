@@ -310,6 +310,8 @@ class ServableModel:
 
     arn: str
     artifact: ArtifactRef
+    is_kept_warm: bool = False
+    """Whether a copy stays loaded though nobody asks for it."""
 
 
 # --- lists --------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EventStreamError
 
-from tests.e2e.servers import RunningServer
+from tests.e2e.servers import OUTCROP, RunningServer
 
 pytestmark = [pytest.mark.engine]
 
@@ -152,3 +153,12 @@ def test_an_engine_that_dies_ends_its_stream_and_is_replaced(server: RunningServ
         list(stream)
     assert raised.value.response["Error"]["Code"] == "modelStreamErrorException"
     assert whole(server, guide, prompt="Q:", max_tokens=1, temperature=0)["choices"]
+
+
+def test_the_command_prints_the_answer(server: RunningServer, guide: str, questions: list[dict[str, str]]) -> None:
+    """`outcrop invoke NAME PROMPT`, by name or ARN."""
+    for model in ("guide", guide):
+        command = [*OUTCROP, "invoke", model, questions[0]["question"], "--data", str(server.data)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+
+        assert (done.returncode, done.stdout) == (0, f"{questions[0]['answer']}\n"), done.stderr

@@ -40,11 +40,11 @@ async def fitted(services: Services, model: ImportedModel, request: bodies.Invok
     """
     asked = bodies.engine_request(request, services.capabilities, model.facts)
     with in_api_errors(model):
-        if "tools" in asked.body and not await services.prompts.takes_tools(_servable(model)):
+        if "tools" in asked.body and not await services.prompts.takes_tools(servable(services, model)):
             raise ValidationError("tools: the chat template of this model does not tell it of tools")
         if surely_fits(asked, model.facts):
             return asked
-        count = await services.prompts.count(_servable(model), prompt_of(asked))
+        count = await services.prompts.count(servable(services, model), prompt_of(asked))
     return fit.fitted(asked, count, model.facts)
 
 
@@ -52,7 +52,7 @@ async def count(services: Services, model: ImportedModel, request: bodies.Invoke
     """Returns how many tokens a prompt has, without an engine. Raises ValidationError where only an engine knows."""
     asked = bodies.engine_request(request, services.capabilities, model.facts)
     with in_api_errors(model):
-        found = await services.prompts.count(_servable(model), prompt_of(asked))
+        found = await services.prompts.count(servable(services, model), prompt_of(asked))
     if found.why_not_exact:
         raise ValidationError(f"The tokens of this input cannot be counted: {found.why_not_exact}.")
     return found.tokens
@@ -61,7 +61,7 @@ async def count(services: Services, model: ImportedModel, request: bodies.Invoke
 async def ask(services: Services, model: ImportedModel, asked: bodies.EngineRequest) -> JsonObject:
     """Sends a request to a copy of the model and returns the engine's reply. Raises RequestError."""
     with in_api_errors(model):
-        async with services.fleet.copy_of(_servable(model)) as engine:
+        async with services.fleet.copy_of(servable(services, model)) as engine:
             return await engine.post(asked.path, asked.body)
 
 
@@ -75,7 +75,7 @@ async def stream(
     """
     with in_api_errors(model):
         async with (
-            services.fleet.copy_of(_servable(model)) as engine,
+            services.fleet.copy_of(servable(services, model)) as engine,
             aclosing(engine.stream(asked.path, asked.body)) as chunks,
         ):
             async for chunk in chunks:
@@ -99,5 +99,7 @@ def in_api_errors(model: ImportedModel) -> Iterator[None]:
         raise ServiceUnavailableError("The model cannot be loaded at present. Try your request again.") from error
 
 
-def _servable(model: ImportedModel) -> ServableModel:
-    return ServableModel(arn=model.arn, artifact=model.artifact)
+def servable(services: Services, model: ImportedModel) -> ServableModel:
+    """Returns what a copy is made from."""
+    is_kept_warm = not services.keep_warm.isdisjoint((model.name, model.arn))
+    return ServableModel(arn=model.arn, artifact=model.artifact, is_kept_warm=is_kept_warm)

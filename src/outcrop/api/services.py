@@ -27,6 +27,8 @@ class Services:
     keys: KeyService
     job_engine: JobEngine
     fleet: Fleet
+    keep_warm: frozenset[str]
+    """Names or ARNs of the models whose copies stay."""
     capabilities: Capabilities
     """What the engine of the fleet's copies can do."""
     prompts: Prompts

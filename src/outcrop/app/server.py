@@ -37,6 +37,7 @@ from outcrop.app.access import quotas_of, root_of, throttle_of, user_catalog
 from outcrop.app.engines import open_engine
 from outcrop.app.host import import_host
 from outcrop.app.sources import Sources, server_sources
+from outcrop.app.warming import warmed_up
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
 from outcrop.console.metrics import Metrics
@@ -135,7 +136,15 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
         host = LocalHost(engine=engine, memory=memory, open_artifact=opened)
         fleet = Fleet(
-            host, clock, FleetLimits(hold_s=settings.hold_s, idle_s=settings.idle_s, max_copies=settings.max_copies)
+            host,
+            clock,
+            FleetLimits(
+                hold_s=settings.hold_s,
+                idle_s=settings.idle_s,
+                max_copies=settings.max_copies,
+                max_waiting=settings.max_waiting,
+                max_requests=settings.max_requests,
+            ),
         )
         stack.push_async_callback(fleet.close)
 
@@ -190,6 +199,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             keys=keys,
             job_engine=job_engine,
             fleet=fleet,
+            keep_warm=settings.kept_warm,
             capabilities=capabilities,
             prompts=Prompts(opened),
             profile=settings.profile,
@@ -201,6 +211,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             throttle=throttle_of(settings),
             quotas=quotas_of(settings),
         )
+        await stack.enter_async_context(warmed_up(services, settings))
         metrics = Metrics()
         authentication = _Authentication(
             authenticator=_authenticator(settings, root, principals, clock), permissions=services.permissions
