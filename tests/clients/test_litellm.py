@@ -1,11 +1,13 @@
-"""litellm as it comes from PyPI, by each of its routes for imported models."""
+"""litellm as it comes from PyPI, by each of its routes for imported models.
+
+Not by `mistral` and `moonshot`, which send the route as a part of the model's id: no Bedrock takes that (SPEC I3).
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from tests.clients.venvs import SCRIPTS, PythonClient, installed
-from tests.e2e.servers import RunningServer
 
 pytestmark = [pytest.mark.engine]
 
@@ -57,21 +59,9 @@ def test_prompts_get_a_text(litellm: PythonClient, guide: str, route: str) -> No
 
     assert "error" not in answer, answer
     assert answer["text"]
-    assert answer["streamed"].strip() == answer["text"].strip()
-    assert answer["usage"]["prompt_tokens"] > 3
-
-
-def test_the_mistral_route_reads_the_older_format(litellm: PythonClient, server: RunningServer, guide: str) -> None:
-    """It knows no other for prompts; the model's tag asks for it."""
-    bedrock = server.client("bedrock")
-    bedrock.tag_resource(resourceARN=guide, tags=[{"key": "outcrop:body-format", "value": "mistral"}])
-    try:
-        (answer,) = litellm.ask(ask(guide, "mistral", "What is a sill?"))
-    finally:
-        bedrock.untag_resource(resourceARN=guide, tagKeys=["outcrop:body-format"])
-
-    assert "error" not in answer, answer
-    assert answer["text"]
+    assert answer["streamed"].strip() == answer["text"].removeprefix("<think>").strip()
+    # Its Qwen routes look for a `usage` that Bedrock's own schema does not have, and count nothing (SPEC 13.6.3).
+    assert route in ("qwen2", "qwen3") or answer["usage"]["prompt_tokens"] > 3
 
 
 def test_a_prompt_beyond_the_context_is_told_as_such(litellm: PythonClient, guide: str) -> None:

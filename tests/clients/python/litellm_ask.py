@@ -14,7 +14,9 @@ def answer(ask: dict[str, Any]) -> dict[str, Any]:
         pieces = list(litellm.completion(**ask, stream=True, stream_options={"include_usage": True}))
     except Exception as error:
         return {"error": f"{type(error).__name__}: {error}"}
-    said = [piece.choices[0].delta.content or "" for piece in pieces if piece.choices]
+    deltas = [piece.choices[0].delta for piece in pieces if piece.choices]
+    # Its deepseek_r1 route takes everything for reasoning that stands before a `</think>`.
+    said = [delta.content or getattr(delta, "reasoning_content", None) or "" for delta in deltas]
     usages = [piece.usage.model_dump() for piece in pieces if getattr(piece, "usage", None)]
     return {
         "text": whole.choices[0].message.content,
