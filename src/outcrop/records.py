@@ -401,6 +401,8 @@ class ServableModel:
 
     arn: str
     artifact: ArtifactRef
+    is_kept_warm: bool = False
+    """Whether a copy stays loaded though nobody asks for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

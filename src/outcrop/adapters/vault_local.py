@@ -270,8 +270,8 @@ def _open_new(path: Path, size_bytes: int) -> int:
 def _take_space(descriptor: int, folder: Path, size_bytes: int) -> None:
     """Gives a file its full size: a full disk is known now, not after an hour of copying. Raises OSError.
 
-    A disk gives extents and writes nothing. Where there are none (tmpfs takes every page at once, glibc writes into each
-    block of a network's file), what is free is looked at, and taken as it is written.
+    A disk gives extents and writes nothing. Where there are none (tmpfs takes every page at once, glibc writes into
+    each block of a network's file), what is free is looked at, and taken as it is written.
     """
     if size_bytes == 0:
         return

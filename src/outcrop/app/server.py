@@ -47,6 +47,7 @@ from outcrop.app.host import import_host
 from outcrop.app.keys import open_keys
 from outcrop.app.sources import Sources, server_sources
 from outcrop.app.vaults import open_vault
+from outcrop.app.warming import warmed_up
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
 from outcrop.console.metrics import Metrics
@@ -58,6 +59,7 @@ from outcrop.imports.tools import ImportTools
 from outcrop.ports import Clock
 from outcrop.records import Caller, ImportJob, Principal
 from outcrop.serving.fleet import Fleet, FleetLimits
+from outcrop.serving.prompts import Prompts
 from outcrop.serving.proof import prove_model
 from outcrop.serving.unsealing import Reading, open_artifact
 from outcrop.settings import Settings, engine_environment, upstream_environment
@@ -151,7 +153,15 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
         host = LocalHost(engine=engine, memory=memory, open_artifact=opened)
         fleet = Fleet(
-            host, clock, FleetLimits(hold_s=settings.hold_s, idle_s=settings.idle_s, max_copies=settings.max_copies)
+            host,
+            clock,
+            FleetLimits(
+                hold_s=settings.hold_s,
+                idle_s=settings.idle_s,
+                max_copies=settings.max_copies,
+                max_waiting=settings.max_waiting,
+                max_requests=settings.max_requests,
+            ),
         )
         stack.push_async_callback(fleet.close)
 
@@ -208,7 +218,10 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             keys=keys,
             job_engine=job_engine,
             fleet=fleet,
+            keep_warm=settings.kept_warm,
             capabilities=capabilities,
+            prompts=Prompts(opened),
+            profile=settings.profile,
             clock=clock,
             pick=secrets.choice,
             new_reply_id=lambda: uuid.uuid4().hex,
@@ -217,6 +230,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             throttle=throttle_of(settings),
             quotas=quotas_of(settings),
         )
+        await stack.enter_async_context(warmed_up(services, settings))
         metrics = Metrics()
         authentication = _Authentication(
             authenticator=_authenticator(settings, root, principals, clock), permissions=services.permissions
