@@ -23,9 +23,10 @@ from outcrop.errors import (
     ValidationError,
 )
 from outcrop.key_ids import full_arn
-from outcrop.records import NO_QUOTAS, Caller
+from outcrop.records import NO_QUOTAS, Caller, ServableModel
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
+from outcrop.serving.prompts import OpenedArtifact, Prompts
 from outcrop.testing.catalog import FakeCatalog
 from outcrop.testing.clock import FakeClock
 from outcrop.testing.keys import FakeKeyService
@@ -52,6 +53,11 @@ class Started:
         """Does nothing."""
 
 
+async def no_artifact(model: ServableModel) -> OpenedArtifact:
+    """Nothing is read here."""
+    raise AssertionError(model)
+
+
 @pytest.fixture
 def services() -> Services:
     """Services on fakes."""
@@ -74,6 +80,9 @@ def services() -> Services:
         ),
         throttle=Throttle({}),
         quotas=NO_QUOTAS,
+        keep_warm=frozenset(),
+        prompts=Prompts(no_artifact),
+        profile="outcrop",
     )
 
 
