@@ -6,7 +6,7 @@ suite for each that every implementation passes. All errors are those of `errors
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -38,6 +38,10 @@ from outcrop.records import (
 
 Buffer = bytes | bytearray | memoryview
 """What holds bytes on its way: anything that gives its memory without a copy."""
+
+
+WriteAt = Callable[[int, Buffer], None]
+"""Writes at an offset in bytes; blocks. From any thread, several at once, never twice the same range."""
 
 
 class Clock(Protocol):
@@ -132,6 +136,26 @@ class Vault(Protocol):
 
     async def artifact_ids(self) -> Sequence[str]:
         """Lists the artifacts of which the vault holds anything, staged or published."""
+        ...
+
+
+class LocalReader(Protocol):
+    """A sealed file of this machine, open for reading by several threads."""
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fills the target from an offset; blocks. Raises IntegrityError for less, and StorageError."""
+        ...
+
+    def close(self) -> None:
+        """Ends the reading."""
+        ...
+
+
+class LocalReads(Protocol):
+    """A vault whose files are files of this machine: threads read them into memory of their own."""
+
+    def reader(self, artifact_id: str, path: str) -> LocalReader:
+        """Opens a sealed file, staged or published; blocks. Raises IntegrityError if there is none, StorageError."""
         ...
 
 
@@ -391,6 +415,13 @@ class RunningEngine(Protocol):
 
     async def post(self, path: str, body: JsonObject) -> JsonObject:
         """Sends a request and returns its reply. Raises ModelFailedError, ModelTimeoutError, EngineError."""
+        ...
+
+    def stream(self, path: str, body: JsonObject) -> AsyncGenerator[JsonObject, None]:
+        """Sends a request and yields the chunks of its reply as they come; closing it early frees the engine.
+
+        The last chunks tell the finish reason of each choice and the usage. Raises as `post` does, at any chunk.
+        """
         ...
 
     async def stop(self) -> None:

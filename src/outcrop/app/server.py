@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +35,7 @@ from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.adapters.root_key import derived_key
+from outcrop.adapters.vault_local import LocalVault
 from outcrop.api.calls import Call
 from outcrop.api.operations import handlers
 from outcrop.api.permissions import Permissions
@@ -44,6 +47,7 @@ from outcrop.app.host import import_host
 from outcrop.app.keys import open_keys
 from outcrop.app.sources import Sources, server_sources
 from outcrop.app.vaults import open_vault
+from outcrop.app.warming import warmed_up
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
 from outcrop.console.metrics import Metrics
@@ -55,8 +59,9 @@ from outcrop.imports.tools import ImportTools
 from outcrop.ports import Clock
 from outcrop.records import Caller, ImportJob, Principal
 from outcrop.serving.fleet import Fleet, FleetLimits
+from outcrop.serving.prompts import Prompts
 from outcrop.serving.proof import prove_model
-from outcrop.serving.unsealing import open_artifact
+from outcrop.serving.unsealing import Reading, open_artifact
 from outcrop.settings import Settings, engine_environment, upstream_environment
 from outcrop.wire.authenticate import (
     Authenticator,
@@ -74,6 +79,8 @@ log = structlog.get_logger()
 
 MIB = 1 << 20
 LISTEN_POLL_S = 0.02
+DRAIN_S = 5.0
+"""How long requests that are under way may take to end when the server stops."""
 
 
 async def serve(settings: Settings, *, tell: Callable[[str], None]) -> None:
@@ -135,13 +142,26 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         jobs, models, tags = SqlJobCatalog(database), SqlModelCatalog(database), SqlTagCatalog(database)
         principals = Principals(user_catalog(database, root), clock, root=root)
         vault = open_vault(settings.vault_place, upstream_environment())
-        opened = partial(open_artifact, vault=vault, keys=keys)
+        cores = _cores()
+        threads = ThreadPoolExecutor(cores, thread_name_prefix="unseal")
+        stack.callback(threads.shutdown)
+        local = vault if isinstance(vault, LocalVault) else None
+        reading = Reading(vault=vault, keys=keys, threads=threads, thread_count=cores, local=local)
+        opened = partial(open_artifact, reading=reading)
 
         engine, capabilities = open_engine(settings, environment=engine_environment())
         memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
         host = LocalHost(engine=engine, memory=memory, open_artifact=opened)
         fleet = Fleet(
-            host, clock, FleetLimits(hold_s=settings.hold_s, idle_s=settings.idle_s, max_copies=settings.max_copies)
+            host,
+            clock,
+            FleetLimits(
+                hold_s=settings.hold_s,
+                idle_s=settings.idle_s,
+                max_copies=settings.max_copies,
+                max_waiting=settings.max_waiting,
+                max_requests=settings.max_requests,
+            ),
         )
         stack.push_async_callback(fleet.close)
 
@@ -198,7 +218,10 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             keys=keys,
             job_engine=job_engine,
             fleet=fleet,
+            keep_warm=settings.kept_warm,
             capabilities=capabilities,
+            prompts=Prompts(opened),
+            profile=settings.profile,
             clock=clock,
             pick=secrets.choice,
             new_reply_id=lambda: uuid.uuid4().hex,
@@ -207,6 +230,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             throttle=throttle_of(settings),
             quotas=quotas_of(settings),
         )
+        await stack.enter_async_context(warmed_up(services, settings))
         metrics = Metrics()
         authentication = _Authentication(
             authenticator=_authenticator(settings, root, principals, clock), permissions=services.permissions
@@ -222,6 +246,11 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             observe=metrics.observe_request,
             trail=_trail(settings, stack),
         )
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @asynccontextmanager
@@ -248,7 +277,8 @@ async def _listening(app: ASGIApp, settings: Settings) -> AsyncIterator[str]:
         yield f"{settings.scheme}://{host}:{port}"
     finally:
         server.stop()  # type: ignore[no-untyped-call]  # Granian leaves this one untyped
-        await asyncio.wait({serving})
+        # Granian waits for its connections to end, which idle ones of HTTP/2 and half-sent bodies do not.
+        await asyncio.wait({serving}, timeout=DRAIN_S)
 
 
 async def _await_listening(serving: asyncio.Task[None], host: str, port: int) -> None:
