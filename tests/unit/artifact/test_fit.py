@@ -118,3 +118,10 @@ def test_accelerators_that_are_too_small_stop_only_engines_that_need_them() -> N
     (refused,) = judged(**small, splits_weights=False)
 
     assert (slow.outcrop, refused.outcrop) == (Severity.WARNING, Severity.ERROR)
+
+
+def test_the_accelerators_memory_is_told_as_theirs() -> None:
+    """In a sentence that reads."""
+    (found,) = judged(memory_bytes=64 * GB, accelerator_bytes=8 * GB)
+
+    assert found.message == "The weights take 11.0 GB of memory; the accelerators have 8.0 GB."
