@@ -250,7 +250,7 @@ class JobCatalog(Protocol):
         ...
 
     async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportJob]:
-        """Returns a page of jobs."""
+        """Returns a page of jobs, without their reports, which can be large."""
         ...
 
     async def move(

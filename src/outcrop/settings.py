@@ -87,6 +87,13 @@ def _existing_file(text: str) -> Path:
     return path
 
 
+def _database(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if scheme not in ("postgresql", "postgres") or not separator:
+        raise ValueError("expected postgresql://USER:PASSWORD@HOST/DATABASE")
+    return f"postgresql://{rest}"
+
+
 def _engine(text: str) -> str:
     if text in ("transformers", "vllm"):
         return text
@@ -120,6 +127,15 @@ def _call_rate(text: str) -> CallRate:
     return read
 
 
+def _vault(text: str) -> Path | str:
+    if not text.startswith("s3://"):
+        return _folder(text)
+    bucket = urlsplit(text).netloc
+    if not bucket:
+        raise ValueError(f"expected s3://BUCKET or s3://BUCKET/PREFIX, not {text!r}")
+    return text
+
+
 def _text(text: str) -> str:
     return text
 
@@ -131,10 +147,16 @@ class Settings:
     data: Path = _setting(DEFAULT_DATA, "Folder for the catalog, keys, sealed models and logs.", _folder)
     host: str = _setting("127.0.0.1", "Address to listen on.", _text)
     port: int = _setting(8025, "Port to listen on; 0 takes a free one.", _port)
-    vault: Path | None = _setting(
+    database: str | None = _setting(
         None,
-        "Folder for the sealed models; default: `vault` in the data folder.",
-        _folder,
+        "PostgreSQL database for the catalog and the jobs, postgresql://…; default: SQLite files in the data folder.",
+        _database,
+        variable="OUTCROP_DATABASE_URL",
+    )
+    vault: Path | str | None = _setting(
+        None,
+        "Folder for the sealed models, or s3://BUCKET/PREFIX; default: `vault` in the data folder.",
+        _vault,
         variable="OUTCROP_VAULT_URL",
     )
     buckets: Path | None = _setting(
@@ -240,8 +262,8 @@ class Settings:
         return "http" if self.tls_cert is None else "https"
 
     @property
-    def vault_folder(self) -> Path:
-        """Where sealed models lie."""
+    def vault_place(self) -> Path | str:
+        """Where sealed models lie: a folder, or an `s3://` address."""
         return self.vault or self.data / "vault"
 
     @property
@@ -258,13 +280,13 @@ class Settings:
 
     @property
     def catalog_url(self) -> str:
-        """SQLAlchemy URL of the catalog."""
-        return f"sqlite:///{self.data / 'catalog.sqlite'}"
+        """URL of the catalog's database."""
+        return self.database or f"sqlite:///{self.data / 'catalog.sqlite'}"
 
     @property
     def jobs_url(self) -> str:
-        """SQLAlchemy URL of the job engine's own tables."""
-        return f"sqlite:///{self.data / 'jobs.sqlite'}"
+        """URL of the database with the job engine's own tables."""
+        return self.database or f"sqlite:///{self.data / 'jobs.sqlite'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,13 +108,13 @@ def broken_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_llama(tmp_path_factory.mktemp("models") / "broken", is_broken=True)
 
 
-@pytest.fixture(params=["fake", "sqlite"])
-def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
+@pytest.fixture(params=["fake", "sqlite", "postgres"])
+def catalog(request: pytest.FixtureRequest) -> Iterator[Catalog]:
     """An empty catalog."""
     if request.param == "fake":
         yield FakeCatalog()
         return
-    database = Database(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    database = Database(request.getfixturevalue(f"{request.param}_url"))
     database.migrate()
     yield SqlCatalog(database)
     database.close()

@@ -1,4 +1,4 @@
-"""What every catalog does: the fake and SQL on SQLite."""
+"""What every catalog does: the fake, and SQL on SQLite and on PostgreSQL."""
 
 import asyncio
 from dataclasses import replace
@@ -211,7 +211,20 @@ async def test_lists_are_filtered(catalog: Catalog) -> None:
     assert await found(created_after=BEGIN + timedelta(hours=2)) == ["job-3", "job-2"]
     assert await found(created_before=BEGIN + timedelta(hours=1)) == ["job-1"]
     assert await found(stages=frozenset({Stage.FAILED})) == ["job-2"]
+    assert await found(stages=frozenset({Stage.COPY, Stage.QUEUED})) == ["job-3", "job-1"]
+    assert await found(stages=frozenset(Stage), is_ascending=True) == ["job-1", "job-2", "job-3"]
     assert [job.request.job_name for job in await catalog.jobs.unfinished()] == ["job-1", "job-3"]
+
+
+async def test_lists_leave_reports_out(catalog: Catalog) -> None:
+    """A report may be large, and no list shows it; the job itself has it."""
+    job = await catalog.jobs.create(sample_job(1))
+    await catalog.jobs.record(job.id, JobNote(report={"schema": "x"}))
+
+    (listed,) = (await catalog.jobs.find(TENANT, ListQuery(limit=1))).items
+
+    assert listed.report is None
+    assert (await catalog.jobs.get(TENANT, job.id)).report == {"schema": "x"}
 
 
 @pytest.mark.parametrize("kind", ResourceKind)

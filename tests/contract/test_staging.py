@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.contract.s3_vaults import own_server
 
 from outcrop.adapters.vault_local import LocalVault
 from outcrop.errors import IntegrityError
@@ -22,12 +23,15 @@ Reopen = Callable[[], Any]
 """Opens the same vault, as a new process would."""
 
 
-@pytest.fixture(params=["fake", "local"])
+@pytest.fixture(params=["fake", "local", "s3"])
 def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Reopen]:
     """An empty vault."""
     if request.param == "fake":
         fake = FakeVault()
         yield lambda: fake
+    elif request.param == "s3":
+        with own_server() as (_, opened):
+            yield opened
     else:
         yield lambda: LocalVault(tmp_path / "vault")
 

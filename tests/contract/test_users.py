@@ -1,4 +1,4 @@
-"""What every user catalog does: the fake and SQL on SQLite."""
+"""What every user catalog does: the fake, and SQL on SQLite and on PostgreSQL."""
 
 import asyncio
 import sqlite3
@@ -33,13 +33,13 @@ ANA = User(
 BOB = User(account="000000000000", name="bob", created_at=BEGIN)
 
 
-@pytest.fixture(params=["fake", "sqlite"])
-def users(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[UserCatalog]:
+@pytest.fixture(params=["fake", "sqlite", "postgres"])
+def users(request: pytest.FixtureRequest) -> Iterator[UserCatalog]:
     """An empty catalog."""
     if request.param == "fake":
         yield FakeUserCatalog()
         return
-    database = Database(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    database = Database(request.getfixturevalue(f"{request.param}_url"))
     database.migrate()
     yield SqlUserCatalog(database, b"k" * 32)
     database.close()

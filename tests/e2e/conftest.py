@@ -29,7 +29,7 @@ def buckets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         json.dumps({"metadata": {}, "weight_map": {"lm_head.weight": "model-00002-of-00002.safetensors"}})
     )
     config = variant("unsupported") / "config.json"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "architectures": ["Gemma2ForCausalLM"]}))
+    config.write_text(json.dumps({**json.loads(config.read_text()), "architectures": ["InternLM2ForCausalLM"]}))
     return root
 
 

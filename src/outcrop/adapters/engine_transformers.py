@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from outcrop.adapters.engine_architectures import TRANSFORMERS
 from outcrop.adapters.engine_profile import EngineProfile
 from outcrop.serving.capabilities import Capabilities, Feature, SamplingDialect
 
@@ -50,6 +51,7 @@ def transformers_profile(command: str | None, *, device: str = "auto") -> Engine
         command=command,
         install="pip install 'outcrop[transformers]'",
         distribution="transformers",
+        registry=TRANSFORMERS,
         arguments=arguments,
         environment={"HF_HUB_DISABLE_UPDATE_CHECK": "1", "OMP_WAIT_POLICY": "passive"},
     )

@@ -86,7 +86,15 @@ class HttpRanges:
         weakref.finalize(self, _close_all, self._idle)
 
     def read(
-        self, url: str, start: int, end: int, *, etag: str, size_bytes: int, sink: ByteSink, hangup: Hangup
+        self,
+        url: str,
+        start: int,
+        end: int,
+        *,
+        etag: str | None,
+        size_bytes: int | None,
+        sink: ByteSink,
+        hangup: Hangup,
     ) -> None:
         """Reads [start, end) of a resource into the sink.
 
@@ -94,8 +102,8 @@ class HttpRanges:
             url: where it is, signed if need be.
             start: first byte.
             end: one past the last byte; more than `start`.
-            etag: what If-Match asks for.
-            size_bytes: what the whole resource must have.
+            etag: what If-Match asks for; None: nothing.
+            size_bytes: what the whole resource must have; None: whatever it has.
             sink: takes the bytes.
             hangup: ends the read early.
 
@@ -106,7 +114,9 @@ class HttpRanges:
         address = (parts.scheme, parts.netloc)
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         # `identity`: a proxy that compresses would make ranges of something else.
-        headers = {"Range": f"bytes={start}-{end - 1}", "If-Match": etag, "Accept-Encoding": "identity"}
+        headers = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
+        if etag is not None:
+            headers["If-Match"] = etag
         connection, response = self._answer(address, target, headers, hangup)
         try:
             _require_range(response, start, end, etag=etag, size_bytes=size_bytes)
@@ -162,24 +172,36 @@ class HttpRanges:
         return http.client.HTTPSConnection(host, timeout=self._connect_s, context=self._tls)
 
 
-def _require_range(response: http.client.HTTPResponse, start: int, end: int, *, etag: str, size_bytes: int) -> None:
+def _require_range(
+    response: http.client.HTTPResponse, start: int, end: int, *, etag: str | None, size_bytes: int | None
+) -> None:
     """Holds the answer's head against what was asked for: a server may know neither If-Match nor Range."""
     if response.status not in (_PARTIAL, _WHOLE):
         found = _CODE.search(response.read(_ERROR_BYTES))
         raise HttpRefusedError(response.status, found[1].decode() if found else "")
-    told = response.headers.get("ETag", etag)
-    if told.removeprefix("W/").strip('"') != etag.removeprefix("W/").strip('"'):
+    told = response.headers.get("ETag")
+    if etag is not None and told is not None and _bare(told) != _bare(etag):
         raise HttpChangedError(told)
     if response.status == _PARTIAL:
         match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if (
+            match is not None
+            and match[3] != "*"
+            and (int(match[3]) < end or int(match[3]) != (size_bytes or int(match[3])))
+        ):
+            raise HttpChangedError(match[3])
         if match is None or (int(match[1]), int(match[2])) != (start, end - 1):
             raise HttpBrokenError("another range was sent than was asked for")
-        if match[3] not in ("*", str(size_bytes)):
-            raise HttpChangedError(match[3])
-    elif (start, end) != (0, size_bytes):
+    elif start != 0 or response.length is None:
         raise HttpBrokenError("the server does not send ranges")
-    elif response.length not in (None, size_bytes):
+    elif response.length != (size_bytes or response.length) or response.length < end:
         raise HttpChangedError(str(response.length))
+    elif response.length != end:
+        raise HttpBrokenError("the server does not send ranges")
+
+
+def _bare(etag: str) -> str:
+    return etag.removeprefix("W/").strip('"')
 
 
 def _pour(response: http.client.HTTPResponse, length: int, sink: ByteSink) -> None:

@@ -21,15 +21,14 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
+from outcrop.adapters.s3_errors import FALLBACK_REGION, code_of, is_away, status_of
 from outcrop.errors import SourceChangedError, SourceDeniedError, SourceMissingError, UnavailableError
 from outcrop.records import Checksum, ChecksumType, SourceLocation, SourceObject
 
-FALLBACK_REGION = "us-east-1"
 URL_S = 3600
 """How long a signed URL is good for: longer than one range takes."""
 _MISSING = {"NoSuchBucket", "404", "InvalidBucketName"}
-_NOT_FOUND, _PRECONDITION_FAILED, _AWAY_FROM_STATUS = 404, 412, 500
-THROTTLED = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "429"}
+_NOT_FOUND, _PRECONDITION_FAILED = 404, 412
 _ALGORITHMS = ("CRC64NVME", "CRC32", "CRC32C", "SHA256", "SHA1")
 """Those that S3 stores and that can be computed here; the first that an object has is taken."""
 
@@ -90,9 +89,9 @@ class S3Listing:
                 self._client.head_object, f"read {source}", {**where, "IfMatch": source.etag, "ChecksumMode": "ENABLED"}
             )
         except ClientError as error:
-            if _status(error) == _NOT_FOUND:
+            if status_of(error) == _NOT_FOUND:
                 raise SourceMissingError(f"{source} is gone.") from error
-            if _status(error) == _PRECONDITION_FAILED:
+            if status_of(error) == _PRECONDITION_FAILED:
                 raise SourceChangedError(str(source)) from error
             raise self._translate(error, f"Reading {source}", source.bucket) from error
         if head["ContentLength"] != source.size_bytes:
@@ -127,7 +126,7 @@ class S3Listing:
             try:
                 answer = await self._call(self._client.get_object_attributes, f"read {source}", arguments)
             except ClientError as error:
-                if _is_away(error):
+                if is_away(error):
                     raise self._translate(error, f"Reading {source}", source.bucket) from error
                 # It takes a right of its own, and some stores do not have it at all.
                 return ()
@@ -152,13 +151,13 @@ class S3Listing:
             raise UnavailableError(f"S3 at {self.endpoint}", type(error).__name__) from error
 
     def _translate(self, error: ClientError, what: str, bucket: str) -> Exception:
-        if _code(error) in _MISSING:
+        if code_of(error) in _MISSING:
             return SourceMissingError(f"The bucket {bucket} does not exist at {self.endpoint}.")
-        if _is_away(error):
-            return UnavailableError(f"S3 at {self.endpoint}", f"{_status(error)} {_code(error)}")
-        if _code(error) == "PermanentRedirect":
+        if is_away(error):
+            return UnavailableError(f"S3 at {self.endpoint}", f"{status_of(error)} {code_of(error)}")
+        if code_of(error) == "PermanentRedirect":
             return SourceMissingError(f"The bucket {bucket} is in another region than {self._client.meta.region_name}.")
-        return SourceDeniedError(f"{what} was refused: {_status(error)} {_code(error)}.")
+        return SourceDeniedError(f"{what} was refused: {status_of(error)} {code_of(error)}.")
 
 
 def _stored_checksum(head: Mapping[str, Any]) -> Checksum | None:
@@ -169,16 +168,3 @@ def _stored_checksum(head: Mapping[str, Any]) -> Checksum | None:
             told = head.get("ChecksumType", "COMPOSITE" if dash else "FULL_OBJECT")
             return Checksum(algorithm=algorithm, value=value, type=ChecksumType(told))
     return None
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def _status(error: ClientError) -> int:
-    return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
-def _is_away(error: ClientError) -> bool:
-    # 501 says that the store will never do this.
-    return _code(error) in THROTTLED or (_status(error) >= _AWAY_FROM_STATUS and _status(error) != 501)  # noqa: PLR2004

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 
 from outcrop.adapters.http_ranges import Hangup, HttpBrokenError, HttpChangedError, HttpRanges, HttpRefusedError
-from outcrop.adapters.s3_listing import THROTTLED, S3Listing
+from outcrop.adapters.s3_errors import EXPIRED, may_pass
+from outcrop.adapters.s3_listing import S3Listing
 from outcrop.adapters.whole import Whole
 from outcrop.errors import (
     SourceChangedError,
@@ -26,8 +27,7 @@ from outcrop.tasks import in_thread
 
 STREAMS = 64
 """Threads that read at once, of all imports: each waits for its socket most of the time."""
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-_NOT_FOUND, _PRECONDITION_FAILED, _RANGE_UNKNOWN, _NOT_IMPLEMENTED, _AWAY = 404, 412, 416, 501, 500
+_NOT_FOUND, _PRECONDITION_FAILED, _RANGE_UNKNOWN = 404, 412, 416
 _REDIRECTS = range(300, 400)
 
 
@@ -79,8 +79,7 @@ class S3ObjectStore:
 
 
 def _refusal(error: HttpRefusedError, source: SourceObject, endpoint: str) -> Exception:
-    if error.code in _EXPIRED:
-        # Sessions that can renew their credentials do so by themselves: the next attempt asks them.
+    if error.code in EXPIRED:
         return UnavailableError(f"S3 at {endpoint}", f"the credentials have expired ({error.code})")
     kinds: Mapping[int, Callable[[], Exception]] = {
         _NOT_FOUND: lambda: SourceMissingError(f"{source} is gone."),
@@ -89,7 +88,7 @@ def _refusal(error: HttpRefusedError, source: SourceObject, endpoint: str) -> Ex
     }
     if error.status in kinds:
         return kinds[error.status]()
-    if error.code in THROTTLED or (error.status >= _AWAY and error.status != _NOT_IMPLEMENTED):
+    if may_pass(error.status, error.code):
         return UnavailableError(f"S3 at {endpoint}", str(error))
     if error.status in _REDIRECTS:
         return SourceUnusableError(f"{source} is in another region than the server asks: {error}.")

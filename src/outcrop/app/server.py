@@ -35,7 +35,6 @@ from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.adapters.root_key import derived_key
-from outcrop.adapters.vault_local import LocalVault
 from outcrop.api.calls import Call
 from outcrop.api.operations import handlers
 from outcrop.api.permissions import Permissions
@@ -43,8 +42,10 @@ from outcrop.api.principals import Principals
 from outcrop.api.services import Services
 from outcrop.app.access import quotas_of, root_of, throttle_of, user_catalog
 from outcrop.app.engines import open_engine
+from outcrop.app.host import import_host
 from outcrop.app.keys import open_keys
 from outcrop.app.sources import Sources, server_sources
+from outcrop.app.vaults import local_reads, open_vault
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
 from outcrop.console.metrics import Metrics
@@ -135,11 +136,11 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         await asyncio.to_thread(database.migrate)
         jobs, models, tags = SqlJobCatalog(database), SqlModelCatalog(database), SqlTagCatalog(database)
         principals = Principals(user_catalog(database, root), clock, root=root)
-        vault = LocalVault(settings.vault_folder)
+        vault = open_vault(settings.vault_place, upstream_environment())
         cores = _cores()
         threads = ThreadPoolExecutor(cores, thread_name_prefix="unseal")
         stack.callback(threads.shutdown)
-        reading = Reading(vault=vault, keys=keys, threads=threads, thread_count=cores, local=vault)
+        reading = Reading(vault=vault, keys=keys, threads=threads, thread_count=cores, local=local_reads(vault))
         opened = partial(open_artifact, reading=reading)
 
         engine, capabilities = open_engine(settings, environment=engine_environment())
@@ -176,7 +177,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
             ),
             retire=fleet.retire,
-            supported_by_engine=frozenset,
+            host=import_host(settings),
             random_bytes=secrets.token_bytes,
             profile=settings.profile,
             outage_s=settings.outage_s,

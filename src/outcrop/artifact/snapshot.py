@@ -34,7 +34,7 @@ READ_BEGINNING = frozenset(
 )
 """Files that are copied unread, but for a look at whether they are what their names say."""
 
-FIRST_READ = 256 * 1024
+FIRST_READ = 64 * 1024
 """Bytes of a weights file read at once: enough for the header of every shard but those of the largest mixtures."""
 
 LENGTH_BYTES = 8

@@ -22,7 +22,9 @@ MOST_VALUES = 3_000_000
 """GPT-OSS, with 201,000 tokens and 446,000 merges, has 1,600,000."""
 
 UNREADABLE = error("tokenizer.unreadable")
+"""The tokenizers library cannot load the file. Do: save the tokenizer again."""
 TOO_MANY_VALUES = error("tokenizer.too_many_values")
+"""The file holds more than a tokenizer for this model can: it is not loaded. Do: save the tokenizer again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ class ImportPipeline:
         tools, location = self._tools, SourceLocation.parse(job.request.source_uri)
         store = await tools.open_source(job)
         snapshot = await inspect(store, objects, location.prefix)
-        report = await asyncio.to_thread(examine, snapshot, supported_by_engine=tools.supported_by_engine())
+        report = await asyncio.to_thread(examine, snapshot, host=tools.host)
         await tools.jobs.record(job.id, JobNote(report=report.to_json()))
         if not report.is_importable(tools.profile) or report.facts is None:
             raise ModelRejectedError(report.summary(profile=tools.profile))

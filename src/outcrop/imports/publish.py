@@ -62,7 +62,17 @@ async def discard(tools: ImportTools, job: ImportJob) -> None:
 
 
 async def sweep(tools: ImportTools) -> None:
-    """Removes the bytes that neither a model nor an unended job holds: what a kill or an outage left behind."""
+    """Removes the bytes that neither a model nor an unended job holds: what a kill or an outage left behind.
+
+    A vault that is away or refuses is swept at another start: the server lives without it, and says so when asked.
+    """
+    try:
+        await _sweep(tools)
+    except (StorageError, UnavailableError) as error:
+        log.warning("not_swept", reason=str(error))
+
+
+async def _sweep(tools: ImportTools) -> None:
     # Read in this order: what is begun between the reads is not in the vault's list, and what nobody holds at the
     # second one can be held by nobody later.
     stored = await tools.vault.artifact_ids()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from outcrop.artifact.host import Host
 from outcrop.ports import (
     ArtifactCatalog,
     Clock,
@@ -39,8 +40,8 @@ class ImportTools:
     """Loads the model on the configured engine, generates, and returns the evidence. Raises ProofFailedError."""
     retire: Callable[[str], Awaitable[None]]
     """Unloads whatever copies of a model ARN are loaded, and lets no new one be loaded."""
-    supported_by_engine: Callable[[], frozenset[str]]
-    """Architecture classes that the configured engine runs beyond those that AWS documents."""
+    host: Host
+    """The engine and the machine that models are judged for."""
     random_bytes: Callable[[int], bytes]
     profile: str
     outage_s: float

@@ -85,8 +85,8 @@ class FakeJobCatalog:
         raise NotFoundError(f"Could not find the model import job {identifier}.")
 
     async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportJob]:
-        """Returns a page of jobs."""
-        rows = [job for job in self._catalog.job_rows.values() if job.tenant == tenant]
+        """Returns a page of jobs, without their reports."""
+        rows = [replace(job, report=None) for job in self._catalog.job_rows.values() if job.tenant == tenant]
         if query.stages is not None:
             rows = [job for job in rows if job.stage in query.stages]
         return _page([(job.request.job_name, job) for job in rows], query)

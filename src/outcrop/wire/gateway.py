@@ -21,6 +21,7 @@ from outcrop.wire.client import ClientGoneError, while_connected
 from outcrop.wire.constraints import unchecked_patterns
 from outcrop.wire.faults import Fault, answer_fault, fault_of
 from outcrop.wire.plan import Plan, prepare
+from outcrop.wire.refusals import BodyBrokenError
 from outcrop.wire.request import HttpRequest, read_body, read_headers
 from outcrop.wire.router import Route, Router
 from outcrop.wire.serialize import Answer
@@ -155,6 +156,9 @@ class Gateway:
             plan = self._plans[operation.name]
             request = await self._read(exchange, plan)
         except ClientGoneError:
+            # Gone, or still there with a body that is broken: ASGI tells no difference, and to whom nothing is sent,
+            # Granian sends a 500 of its own.
+            await self._refuse(exchange, BodyBrokenError(), operation)
             return operation, _Served(status=CLIENT_GONE)
         except Exception as error:  # noqa: BLE001 - the last step: whatever it is becomes a fault
             return operation, await self._refuse(exchange, error, operation)
@@ -264,7 +268,9 @@ def _with_headers(answer: Answer, headers: Mapping[str, str]) -> Answer:
 
 async def _send_whole(exchange: _Exchange, answer: Answer) -> None:
     await _send_start(exchange, answer, [(b"content-length", str(len(answer.body)).encode())])
-    await exchange.send({"type": "http.response.body", "body": answer.body})
+    # Over HTTP/2 the HTTP server does not do this for us.
+    body = b"" if exchange.scope["method"] == "HEAD" else answer.body
+    await exchange.send({"type": "http.response.body", "body": body})
 
 
 async def _send_start(exchange: _Exchange, answer: Answer, more: list[tuple[bytes, bytes]]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.samples import TENANT, sample_job, sample_reading
 
+from outcrop.artifact.host import ANYWHERE, Host
 from outcrop.errors import EngineError, OutcropError, ProofFailedError, SourceChangedError, UnavailableError
 from outcrop.imports.job import ENDED
 from outcrop.imports.pipeline import ImportPipeline
@@ -47,6 +48,7 @@ class World:
     records: dict[str, JsonValue] = field(default_factory=dict)
     retired: list[str] = field(default_factory=list)
     prove: Callable[[ServableModel, ModelFacts], Awaitable[JsonObject]] | None = None
+    host: Host = ANYWHERE
 
     def tools(self) -> ImportTools:
         """The tools of this world's imports."""
@@ -73,7 +75,7 @@ class World:
             open_source=open_source,
             prove=self.prove or prove,
             retire=retire,
-            supported_by_engine=frozenset,
+            host=self.host,
             random_bytes=lambda count: hashlib.shake_256(str(next(made)).encode()).digest(count),
             profile="outcrop",
             outage_s=60,
@@ -146,6 +148,19 @@ async def test_the_stages_are_those_of_the_design(world: World) -> None:
         Stage.COMPLETED,
     ]
     assert job.progress.bytes_total == sum(path.stat().st_size for path in MODEL.iterdir())
+
+
+async def test_a_model_that_does_not_fit_here_fails_before_its_weights_move(world: World) -> None:
+    """The message has both numbers, and nothing was copied."""
+    world.host = Host(memory_bytes=1000, must_hold=True)
+
+    job = await world.run()
+
+    assert job.stage is Stage.FAILED
+    assert job.failure_message is not None
+    assert "4.5 MB of memory; this machine has 1.0 KB" in job.failure_message
+    assert Stage.COPY not in [entry.stage for entry in job.progress.entries]
+    require_nothing_left(world)
 
 
 async def test_no_record_holds_the_key(world: World) -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.samples import TENANT, sample_job, sample_reading
 
 from outcrop.artifact import keywrap
+from outcrop.artifact.host import ANYWHERE
 from outcrop.errors import KeyUnavailableError
 from outcrop.imports.key_copies import rewrap
 from outcrop.imports.pipeline import ImportPipeline
@@ -92,7 +93,7 @@ class World:
             open_source=open_source,
             prove=prove,
             retire=retire,
-            supported_by_engine=frozenset,
+            host=ANYWHERE,
             random_bytes=self.random_bytes,
             profile="outcrop",
             outage_s=60,

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from outcrop.adapters.catalog_sql.artifacts import is_last_holder, keep, require_holding
 from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.jobs import move_job
+from outcrop.adapters.catalog_sql.lookup import Lookup, by_id_or_name, meant
 from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import imported_models, tags
 from outcrop.arn import Tenant
@@ -21,6 +22,7 @@ class SqlModelCatalog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._by_id_or_name = Lookup(database, by_id_or_name(imported_models))
 
     async def publish(self, model: ImportedModel, *, content_sha256: str, allowed_from: frozenset[Stage]) -> None:
         """In one transaction: makes the model visible, its job Completed, and its artifact known by its content.
@@ -44,15 +46,10 @@ class SqlModelCatalog:
 
     async def get(self, tenant: Tenant, identifier: str) -> ImportedModel:
         """Returns a model by id or name. Raises NotFoundError."""
-        select = sa.select(imported_models).where(
-            imported_models.c.account == tenant.account,
-            imported_models.c.region == tenant.region,
-            sa.or_(imported_models.c.id == identifier, imported_models.c.name == identifier),
-        )
-        rows = await self._database.read(lambda connection: connection.execute(select).all())
+        rows = await self._by_id_or_name.rows(account=tenant.account, region=tenant.region, identifier=identifier)
         if not rows:
             raise NotFoundError(f"Could not find the imported model {identifier}.")
-        return _model_of(next((row for row in rows if row.id == identifier), rows[0]))
+        return _model_of(meant(rows, identifier))
 
     async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportedModel]:
         """Returns a page of models."""

@@ -75,6 +75,7 @@ import_jobs = sa.Table(
     sa.UniqueConstraint("account", "region", "name", name="uq_import_jobs_name"),
     sa.UniqueConstraint("account", "region", "client_request_token", name="uq_import_jobs_token"),
     sa.Index("ix_import_jobs_created", "account", "region", "created_at", "id"),
+    sa.Index("ix_import_jobs_stage", "account", "region", "stage", "created_at", "id"),
     sa.Index("ix_import_jobs_shared", "shared_artifact_id"),
 )
 
