@@ -8,8 +8,9 @@ import pytest
 from tests.contract.s3_vaults import own_server
 
 from outcrop.adapters.vault_local import LocalVault
+from outcrop.app.vaults import local_reads
 from outcrop.errors import IntegrityError, StorageError
-from outcrop.ports import LocalReads, Vault
+from outcrop.ports import Vault
 from outcrop.testing.vault import FakeVault
 
 pytestmark = pytest.mark.anyio
@@ -49,9 +50,11 @@ async def test_what_was_written_is_read(reopen: Callable[[], Vault]) -> None:
     assert await vault.size(ARTIFACT, "files/model.safetensors") == 6
 
 
-async def test_threads_read_into_memory_of_their_own(reopen: Callable[[], LocalReads]) -> None:
+@pytest.mark.parametrize("kind", ["fake", "local"])
+async def test_threads_read_into_memory_of_their_own(kind: str, tmp_path: Path) -> None:
     """Where files are of this machine: any range, staged or published, and less than was asked for is an error."""
-    vault = reopen()
+    vault = FakeVault() if kind == "fake" else LocalVault(tmp_path / "vault")
+    assert (local_reads(vault) is vault) is (kind == "local")
     await put(vault, "files/a", b"abcdef")
     await vault.publish(ARTIFACT)
     reader = vault.reader(ARTIFACT, "files/a")

@@ -54,6 +54,8 @@ def open_keyring(settings: Settings, *, is_made: bool = False) -> LocalKeyring:
     Raises:
         SettingError: there is none, or it cannot be used.
     """
+    if settings.keys != "local":
+        raise SettingError("--keys", "the keys are in AWS KMS, and are managed there: `aws kms help`")
     if not is_made and not settings.keyring_file.exists():
         raise SettingError("--data", f"{settings.data} holds no keyring yet: `outcrop keys create` makes one")
     return _local(settings, SystemClock())

@@ -35,7 +35,6 @@ from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.adapters.root_key import derived_key
-from outcrop.adapters.vault_local import LocalVault
 from outcrop.api.calls import Call
 from outcrop.api.operations import handlers
 from outcrop.api.permissions import Permissions
@@ -46,7 +45,7 @@ from outcrop.app.engines import open_engine
 from outcrop.app.host import import_host
 from outcrop.app.keys import open_keys
 from outcrop.app.sources import Sources, server_sources
-from outcrop.app.vaults import open_vault
+from outcrop.app.vaults import local_reads, open_vault
 from outcrop.app.warming import warmed_up
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
@@ -145,8 +144,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         cores = _cores()
         threads = ThreadPoolExecutor(cores, thread_name_prefix="unseal")
         stack.callback(threads.shutdown)
-        local = vault if isinstance(vault, LocalVault) else None
-        reading = Reading(vault=vault, keys=keys, threads=threads, thread_count=cores, local=local)
+        reading = Reading(vault=vault, keys=keys, threads=threads, thread_count=cores, local=local_reads(vault))
         opened = partial(open_artifact, reading=reading)
 
         engine, capabilities = open_engine(settings, environment=engine_environment())
