@@ -10,20 +10,25 @@ rename. So what has a name is whole, and what is in `artifacts` is whole for goo
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from outcrop.errors import IntegrityError, StorageError
 from outcrop.ports import Buffer
 from outcrop.records import Upload
+from outcrop.tasks import in_thread
 
+Result = TypeVar("Result")
+
+THREADS = 16
 _WITHOUT_EXTENTS = {"tmpfs", "ramfs", "nfs", "nfs4", "cifs", "fuse", "9p"}
 
 
@@ -33,6 +38,7 @@ class LocalVault:
     def __init__(self, root: Path) -> None:
         self._staging = root / "staging"
         self._artifacts = root / "artifacts"
+        self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="vault")
         with _translated(root):
             self._staging.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._artifacts.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -42,11 +48,11 @@ class LocalVault:
         """Opens a staged file of a known sealed size, anew; leaving the context without error has synced its bytes."""
         final = self._staging / artifact_id / path
         temporary = self._upload(artifact_id, uuid.uuid4().hex)
-        descriptor = await asyncio.to_thread(_open_new, temporary, size_bytes)
+        descriptor = await self._run(lambda: _open_new(temporary, size_bytes))
         try:
             try:
-                yield _LocalFile(descriptor, temporary)
-                await asyncio.to_thread(_keep, descriptor, temporary, final)
+                yield _LocalFile(self._run, descriptor, temporary)
+                await self._run(lambda: _keep(descriptor, temporary, final))
             finally:
                 os.close(descriptor)
         except BaseException:
@@ -72,12 +78,12 @@ class LocalVault:
                     earlier.unlink()
             os.close(_open_new(temporary, size_bytes))
 
-        await asyncio.to_thread(make)
+        await self._run(make)
         return upload
 
     async def is_open(self, upload: Upload) -> bool:
         """Says whether parts may be added."""
-        return await asyncio.to_thread(self._upload(upload.artifact_id, upload.id).is_file)
+        return await self._run(self._upload(upload.artifact_id, upload.id).is_file)
 
     @contextmanager
     def part(self, upload: Upload, number: int) -> Iterator[_LocalPart]:
@@ -90,7 +96,7 @@ class LocalVault:
 
     async def sync(self, upload: Upload) -> None:
         """Returns once the parts that were finished before are there after a power cut."""
-        await asyncio.to_thread(_sync_file, self._upload(upload.artifact_id, upload.id))
+        await self._run(lambda: _sync_file(self._upload(upload.artifact_id, upload.id)))
 
     async def finish(self, upload: Upload, receipts: Sequence[str]) -> None:  # noqa: ARG002  # a folder gives none
         """Gives the file its name, durably."""
@@ -101,11 +107,11 @@ class LocalVault:
             _sync_file(temporary)
             _name(temporary, final)
 
-        await asyncio.to_thread(keep)
+        await self._run(keep)
 
     async def read(self, artifact_id: str, path: str, start: int, end: int) -> Buffer:
         """Returns exactly [start, end) of a sealed file, staged or published. Raises IntegrityError for less."""
-        return await asyncio.to_thread(self._read, artifact_id, path, start, end)
+        return await self._run(lambda: self._read(artifact_id, path, start, end))
 
     def reader(self, artifact_id: str, path: str) -> _LocalReader:
         """Opens a sealed file for threads that read it; blocks. Raises IntegrityError if there is none."""
@@ -114,19 +120,23 @@ class LocalVault:
 
     async def size(self, artifact_id: str, path: str) -> int:
         """Returns the size of a sealed file in bytes, staged or published. Raises IntegrityError if there is none."""
-        return await asyncio.to_thread(self._size, artifact_id, path)
+        return await self._run(lambda: self._size(artifact_id, path))
 
     async def publish(self, artifact_id: str) -> None:
         """Makes a staged artifact permanent, durably; does nothing when it already is."""
-        await asyncio.to_thread(self._publish, artifact_id)
+        await self._run(lambda: self._publish(artifact_id))
 
     async def delete(self, artifact_id: str) -> None:
         """Removes an artifact, staged or published, and everything of it; does nothing when there is none."""
-        await asyncio.to_thread(self._delete, artifact_id)
+        await self._run(lambda: self._delete(artifact_id))
 
     async def artifact_ids(self) -> Sequence[str]:
         """Lists the artifacts of which the vault holds anything, staged or published."""
-        return await asyncio.to_thread(self._list)
+        return await self._run(self._list)
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        """Runs in a thread, and is over when it returns: nothing appears in an artifact that was deleted since."""
+        return await in_thread(self._threads, work)
 
     def _upload(self, artifact_id: str, upload_id: str) -> Path:
         return self._staging / artifact_id / ".uploads" / upload_id
@@ -213,13 +223,14 @@ class _LocalReader:
 class _LocalFile:
     """A staged file, still under its temporary name."""
 
-    def __init__(self, descriptor: int, path: Path) -> None:
+    def __init__(self, run: Callable[[Callable[[], None]], Awaitable[None]], descriptor: int, path: Path) -> None:
+        self._run = run
         self._descriptor = descriptor
         self._path = path
 
     async def write(self, offset: int, data: Buffer) -> None:
         """Writes at an offset; calls may overlap in time, never in range."""
-        await asyncio.to_thread(_write, self._descriptor, self._path, offset, data)
+        await self._run(lambda: _write(self._descriptor, self._path, offset, data))
 
 
 class _LocalPart:
