@@ -18,13 +18,15 @@
     │   ├── SourceMissingError        a bucket, prefix or object that is not there
     │   ├── SourceDeniedError         the import's role may not read the source
     │   ├── SourceChangedError        an object is no longer the one that was pinned
+    │   ├── SourceDamagedError        an object's bytes are not those of its stored checksum
     │   ├── SourceUnusableError       an object that cannot be part of any model
     │   ├── ModelRejectedError        the checks found errors in the model
     │   └── ProofFailedError          the model was loaded but does not generate
     ├── UnavailableError              something outside is away: wait and try again
     ├── StorageError                  the vault cannot hold the bytes (full, read-only, gone): an operator must act
     ├── IntegrityError                stored bytes are not those that were sealed: an operator must act
-    ├── KeyUnavailableError           a key is unknown, disabled or refused: the key's owner must act
+    ├── KeyUnavailableError           a key is unknown, disabled or of the wrong kind: the key's owner must act
+    │   └── KeyDeniedError            the key's policy refuses its use
     ├── EngineError                   the inference engine did not start, died, or answered nonsense
     ├── IllegalMoveError              a job was not in a state that allows the change: lost a race, or our bug
     └── SettingError                  an operator must correct the setting that it names
@@ -197,6 +199,19 @@ class SourceChangedError(ImportFailedError):
         self.key = key
 
 
+class SourceDamagedError(ImportFailedError):
+    """The bytes that were read of an object are not those that the store keeps a checksum of."""
+
+    def __init__(self, key: str, *, algorithm: str, expected: str, actual: str) -> None:
+        super().__init__(
+            f"{key} was read with {algorithm} {actual}, and the store keeps {expected} for it: the object, or the way "
+            "to it, is damaged. Upload the file again."
+        )
+        self.key = key
+        self.expected = expected
+        self.actual = actual
+
+
 class SourceUnusableError(ImportFailedError):
     """The source holds something that cannot be part of a model; the message names it."""
 
@@ -219,6 +234,8 @@ class UnavailableError(OutcropError):
         super().__init__(f"{what} is not available: {reason}")
         self.what = what
         self.reason = reason
+        self.is_waited_out = False
+        """Whether somebody has waited for it already, as long as an outage may last."""
 
 
 class StorageError(OutcropError):
@@ -231,6 +248,10 @@ class IntegrityError(OutcropError):
 
 class KeyUnavailableError(OutcropError):
     """A key cannot be used. The key's owner must enable it or grant its use."""
+
+
+class KeyDeniedError(KeyUnavailableError):
+    """The key is there, but the server may not use it. The key's owner must change its policy or grants."""
 
 
 class EngineError(OutcropError):

@@ -7,7 +7,7 @@ suite for each that every implementation passes. All errors are those of `errors
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
@@ -20,19 +20,28 @@ from outcrop.records import (
     JobNote,
     JsonObject,
     JsonValue,
+    KeyCopy,
     ListQuery,
     Page,
     Quotas,
+    SealedPart,
+    SealedSoFar,
     ServableModel,
+    SharedArtifact,
     SourceLocation,
     SourceObject,
     Stage,
     Tag,
+    Upload,
     User,
 )
 
 Buffer = bytes | bytearray | memoryview
 """What holds bytes on its way: anything that gives its memory without a copy."""
+
+
+WriteAt = Callable[[int, Buffer], None]
+"""Writes at an offset in bytes; blocks. From any thread, several at once, never twice the same range."""
 
 
 class Clock(Protocol):
@@ -51,18 +60,43 @@ class Clock(Protocol):
         ...
 
 
+class ByteSink(Protocol):
+    """Takes a stream of bytes into memory of its own. Used by one thread at a time."""
+
+    def room(self) -> memoryview:
+        """Returns memory for the next bytes, at least one."""
+        ...
+
+    def received(self, count: int) -> None:
+        """Says that the first `count` bytes of the room that was given last are there."""
+        ...
+
+
 class ObjectStore(Protocol):
     """Where models come from: buckets of objects, read-only.
 
-    Raises SourceMissingError, SourceDeniedError, SourceChangedError; UnavailableError after its own retries.
+    Raises SourceMissingError, SourceDeniedError, SourceChangedError; UnavailableError for what may pass: throttling,
+    resets, stalls, expired credentials.
     """
 
     def list(self, location: SourceLocation) -> AsyncIterator[SourceObject]:
         """Yields every object under the location, any number of pages, pinned by size and ETag."""
         ...
 
+    async def pin(self, source: SourceObject) -> SourceObject:
+        """Returns a listed object with what a listing does not tell: its version and stored checksum."""
+        ...
+
     async def read(self, source: SourceObject, start: int, end: int) -> Buffer:
         """Returns exactly the bytes [start, end) of the pinned object."""
+        ...
+
+    async def stream(self, source: SourceObject, start: int, end: int, sink: ByteSink) -> None:
+        """Reads [start, end) of the pinned object into the sink, in order, in one thread.
+
+        After an error, what the sink received is good: the rest may be streamed from there. Also when it is cancelled,
+        it ends only once the sink is no longer used.
+        """
         ...
 
 
@@ -81,7 +115,7 @@ class Vault(Protocol):
     """
 
     def create(self, artifact_id: str, path: str, size_bytes: int) -> AbstractAsyncContextManager[VaultFile]:
-        """Opens a staged file of a known sealed size, anew; leaving the context without error has synced its bytes."""
+        """Opens a small staged file of a known sealed size, anew; leaving the context without error has synced it."""
         ...
 
     async def read(self, artifact_id: str, path: str, start: int, end: int) -> Buffer:
@@ -102,6 +136,85 @@ class Vault(Protocol):
 
     async def artifact_ids(self) -> Sequence[str]:
         """Lists the artifacts of which the vault holds anything, staged or published."""
+        ...
+
+
+class LocalReader(Protocol):
+    """A sealed file of this machine, open for reading by several threads."""
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fills the target from an offset; blocks. Raises IntegrityError for less, and StorageError."""
+        ...
+
+    def close(self) -> None:
+        """Ends the reading."""
+        ...
+
+
+class LocalReads(Protocol):
+    """A vault whose files are files of this machine: threads read them into memory of their own."""
+
+    def reader(self, artifact_id: str, path: str) -> LocalReader:
+        """Opens a sealed file, staged or published; blocks. Raises IntegrityError if there is none, StorageError."""
+        ...
+
+
+class PartWriter(Protocol):
+    """Writes one part of an upload, front to back."""
+
+    def write(self, data: Buffer) -> None:
+        """Writes what follows; blocks, for the thread that makes the bytes, and is done with `data` on return."""
+        ...
+
+    async def finish(self) -> str:
+        """Ends the part once all of it was written; returns its receipt. May be called again after an error."""
+        ...
+
+
+class VaultStaging(Protocol):
+    """How large files come into a vault: in parts, by several threads, so that a kill costs parts and not the file.
+
+    Every vault is one. What is begun goes with its artifact when that is deleted. Raises what Vault raises.
+    """
+
+    async def begin(self, artifact_id: str, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
+        """Begins a staged file anew; an earlier upload of the same file is given up."""
+        ...
+
+    async def is_open(self, upload: Upload) -> bool:
+        """Says whether parts may be added: not once it is finished, or was given up or deleted."""
+        ...
+
+    def part(self, upload: Upload, number: int) -> AbstractContextManager[PartWriter]:
+        """Opens a part for writing, anew; other parts may be written at the same time."""
+        ...
+
+    async def sync(self, upload: Upload) -> None:
+        """Returns once the parts that were finished before are there after a power cut."""
+        ...
+
+    async def finish(self, upload: Upload, receipts: Sequence[str]) -> None:
+        """Gives the file its name, durably. `receipts` are those of all parts, in order."""
+        ...
+
+
+class CopyJournal(Protocol):
+    """The durable record of which parts of which files are in the vault. Nothing in it is secret."""
+
+    async def begin(self, upload: Upload, header: bytes) -> None:
+        """Begins the record of a file; an earlier one of the same file is forgotten."""
+        ...
+
+    async def add(self, upload: Upload, parts: Sequence[SealedPart]) -> None:
+        """Adds parts; those of an upload that is no longer the file's are no matter."""
+        ...
+
+    async def find(self, artifact_id: str) -> Mapping[str, SealedSoFar]:
+        """Returns what is known of an artifact's files, by path."""
+        ...
+
+    async def forget(self, artifact_id: str) -> None:
+        """Forgets all files of an artifact."""
         ...
 
 
@@ -164,8 +277,11 @@ class JobCatalog(Protocol):
 class ModelCatalog(Protocol):
     """The durable record of imported models."""
 
-    async def publish(self, model: ImportedModel, *, allowed_from: frozenset[Stage]) -> None:
-        """In one transaction: makes the model visible and its job Completed. Raises IllegalMoveError."""
+    async def publish(self, model: ImportedModel, *, content_sha256: str, allowed_from: frozenset[Stage]) -> None:
+        """In one transaction: makes the model visible, its job Completed, and its artifact known by its content.
+
+        Raises IllegalMoveError, also when the job has released its artifact.
+        """
         ...
 
     async def get(self, tenant: Tenant, identifier: str) -> ImportedModel:
@@ -177,11 +293,42 @@ class ModelCatalog(Protocol):
         ...
 
     async def delete(self, tenant: Tenant, model_id: str) -> bool:
-        """Forgets a model and its wrapped key; True when no other model uses its artifact. Raises NotFoundError."""
+        """Forgets a model and its wrapped key; True when nobody else holds its artifact. Raises NotFoundError."""
         ...
 
-    async def artifact_ids(self) -> Sequence[str]:
-        """Lists the artifacts that models of any account point to."""
+
+class ArtifactCatalog(Protocol):
+    """Who holds which artifact, and by which wrapped key. Models and unended jobs hold artifacts.
+
+    What nobody holds can be held by nobody again, so its bytes may go: each change that takes a holder away or adds
+    one is a transaction on the artifact.
+    """
+
+    async def share(self, job_id: str, content_sha256: str) -> SharedArtifact | None:
+        """Makes a job hold a published artifact of this content, of the job's own account, region and key.
+
+        None: there is no such artifact, and the job holds none but its own. Asked again, it answers for the present.
+        Raises IllegalMoveError when the job has ended.
+        """
+        ...
+
+    async def release(self, job_id: str) -> Sequence[str]:
+        """Takes a job's artifacts and wrapped key from it for good; returns the artifacts whose bytes may go.
+
+        Raises IllegalMoveError when the job has ended: its artifact is its model's then.
+        """
+        ...
+
+    async def held(self) -> frozenset[str]:
+        """Lists, at one moment, every artifact that a model or an unended job of any account holds or may write."""
+        ...
+
+    async def copies(self, key_arn: str) -> Sequence[KeyCopy]:
+        """Lists what a key has wrapped for models and unended jobs, unended jobs first."""
+        ...
+
+    async def rewrap(self, copy: KeyCopy, wrapped_key: bytes) -> bool:
+        """Replaces the wrapped key of a model or an unended job, if it is still the one that `copy` has."""
         ...
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Generic, TypeAlias, TypeVar
 
@@ -14,6 +14,9 @@ JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | Mapping
 JsonObject: TypeAlias = Mapping[str, JsonValue]
 
 Item = TypeVar("Item")
+
+_MILLISECOND = timedelta(milliseconds=1)
+_LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 
 # --- who calls ----------------------------------------------------------------------------------------------------
@@ -99,6 +102,28 @@ class SourceLocation:
         return f"s3://{self.bucket}/{self.prefix}"
 
 
+class ChecksumType(StrEnum):
+    """What a stored checksum is of; the names are S3's."""
+
+    FULL_OBJECT = "FULL_OBJECT"
+    """Of the object's bytes."""
+    COMPOSITE = "COMPOSITE"
+    """Of the checksums of the parts that it was uploaded in, in order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checksum:
+    """A checksum that the store keeps of an object (https://docs.aws.amazon.com/AmazonS3/latest/API/API_Checksum.html)."""
+
+    algorithm: str
+    """`CRC64NVME`, `CRC32`, `CRC32C`, `SHA256`, `SHA1` or a newer one, as S3 names them."""
+    value: str
+    """Base64, without the `-N` that a composite one ends with on the wire."""
+    type: ChecksumType
+    part_bytes: tuple[int, ...] = ()
+    """Composite only: the size of each part; empty when the store does not tell."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceObject:
     """One object of the source, pinned: every later read asks for these very bytes."""
@@ -108,9 +133,70 @@ class SourceObject:
     size_bytes: int
     etag: str
     version_id: str | None = None
+    checksum: Checksum | None = None
+    """What the store says of the bytes; None before `ObjectStore.pin`, and where the store keeps none."""
 
     def __str__(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
+
+
+# --- writing an artifact --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """A large sealed file that is being written into a vault, part by part."""
+
+    artifact_id: str
+    path: str
+    id: str
+    """The vault's own name for it."""
+    size_bytes: int
+    """Size of the whole sealed file."""
+    part_bytes: int
+    """Size of every part but the last."""
+
+    @property
+    def part_count(self) -> int:
+        """How many parts the file has; an empty one has one, empty."""
+        return max(1, -(-self.size_bytes // self.part_bytes))
+
+    def size_of(self, number: int) -> int:
+        """Returns the size of a part, in bytes."""
+        return min(self.part_bytes, self.size_bytes - number * self.part_bytes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A checksum of consecutive bytes of an object."""
+
+    size_bytes: int
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedPart:
+    """A part of an upload that is in the vault."""
+
+    number: int
+    """From 0."""
+    receipt: str
+    """What the vault wants to hear of the part when the file is finished."""
+    crc64nvme: int
+    """Of the part's plaintext."""
+    pieces: tuple[Piece, ...] = ()
+    """Of the part's plaintext, in the algorithm of the source's checksum, cut where the source's parts end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealedSoFar:
+    """What is known to be in the vault of a file whose copy may have been interrupted."""
+
+    upload: Upload
+    header: bytes
+    """The header of the sealed file, which holds what its key is derived from."""
+    parts: Mapping[int, SealedPart]
+    """By number."""
 
 
 # --- jobs ---------------------------------------------------------------------------------------------------------
@@ -211,6 +297,8 @@ class ImportJob:
     """What the checks found, in the documented JSON form; None before the check stage."""
     wrapped_key: bytes | None = field(default=None, repr=False)
     """The model's wrapped copy of the data key while the import runs; handed to the model at the end."""
+    shared_artifact_id: str | None = None
+    """The artifact of an earlier import, where this one found its content stored already."""
 
     @property
     def arn(self) -> str:
@@ -224,8 +312,11 @@ class ImportJob:
 
     @property
     def artifact_id(self) -> str:
-        """The artifact that this job writes: it has the job's id, so that a restart finds what was begun."""
-        return self.id
+        """The artifact that the model will point to: one that is shared, or one of the job's own.
+
+        The latter has the job's id, so that a restart finds what was begun.
+        """
+        return self.shared_artifact_id or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,6 +405,24 @@ class ServableModel:
     """Whether a copy stays loaded though nobody asks for it."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyCopy:
+    """A wrapped copy of an artifact's data key, which opens in the name of one model."""
+
+    model_arn: str
+    artifact_id: str
+    key_arn: str
+    wrapped_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedArtifact:
+    """A published artifact that a job may point its model to, and a copy of the data key that opens it."""
+
+    manifest_sha256: str
+    opener: KeyCopy
+
+
 # --- lists --------------------------------------------------------------------------------------------------------
 
 
@@ -324,12 +433,34 @@ class ListQuery:
     limit: int
     name_contains: str | None = None
     created_after: datetime | None = None
+    """Neither bound is in the list itself (docs/decisions/0020)."""
     created_before: datetime | None = None
     is_ascending: bool = False
     stages: frozenset[Stage] | None = None
     """Jobs only: the stages that belong to the wanted status; None for all."""
     after: tuple[datetime, str] | None = None
     """Creation time and id of the last item of the page before."""
+
+    @property
+    def created_from(self) -> datetime | None:
+        """The first moment of creation after `created_after`, as times are shown: in milliseconds."""
+        if self.created_after is None:
+            return None
+        shown = _shown(self.created_after)
+        return shown + _MILLISECOND if shown < _shown(_LAST_MOMENT) else _LAST_MOMENT
+
+    @property
+    def created_until(self) -> datetime | None:
+        """The first moment of creation that is not before `created_before`, as times are shown."""
+        if self.created_before is None:
+            return None
+        shown = _shown(self.created_before)
+        is_whole = shown == self.created_before or shown == _shown(_LAST_MOMENT)
+        return shown if is_whole else shown + _MILLISECOND
+
+
+def _shown(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,6 +127,15 @@ def _call_rate(text: str) -> CallRate:
     return read
 
 
+def _vault(text: str) -> Path | str:
+    if not text.startswith("s3://"):
+        return _folder(text)
+    bucket = urlsplit(text).netloc
+    if not bucket:
+        raise ValueError(f"expected s3://BUCKET or s3://BUCKET/PREFIX, not {text!r}")
+    return text
+
+
 def _text(text: str) -> str:
     return text
 
@@ -144,10 +153,10 @@ class Settings:
         _database,
         variable="OUTCROP_DATABASE_URL",
     )
-    vault: Path | None = _setting(
+    vault: Path | str | None = _setting(
         None,
-        "Folder for the sealed models; default: `vault` in the data folder.",
-        _folder,
+        "Folder for the sealed models, or s3://BUCKET/PREFIX; default: `vault` in the data folder.",
+        _vault,
         variable="OUTCROP_VAULT_URL",
     )
     buckets: Path | None = _setting(
@@ -175,6 +184,14 @@ class Settings:
         "ambient",
         "Whose credentials read the source: ambient means the server's own, for every roleArn.",
         _choice("ambient"),
+    )
+    keys: str = _setting(
+        "local",
+        "Where keys are: local means a keyring in the data folder; kms means AWS KMS, found the AWS way.",
+        _choice("local", "kms"),
+    )
+    kms_key: str = _setting(
+        "", "With --keys kms: the key of imports that name none, as key ARN, key id, alias ARN or alias name.", _text
     )
     profile: str = _setting(
         "outcrop",
@@ -243,6 +260,8 @@ class Settings:
         if (self.tls_cert is None) != (self.tls_key is None):
             missing = "--tls-cert" if self.tls_cert is None else "--tls-key"
             raise SettingError(missing, "is missing: a certificate and its key go together")
+        if (self.keys == "kms") != bool(self.kms_key):
+            raise SettingError("--kms-key", "is missing" if self.keys == "kms" else "goes with --keys kms")
         if self.auth == "none" and not is_loopback(self.host):
             raise SettingError("--auth", f"none is allowed on a loopback address only, and --host is {self.host}")
 
@@ -257,9 +276,14 @@ class Settings:
         return frozenset(name.strip() for name in self.keep_warm.split(",") if name.strip())
 
     @property
-    def vault_folder(self) -> Path:
-        """Where sealed models lie."""
+    def vault_place(self) -> Path | str:
+        """Where sealed models lie: a folder, or an `s3://` address."""
         return self.vault or self.data / "vault"
+
+    @property
+    def keyring_file(self) -> Path:
+        """Where the local keyring lies."""
+        return self.data / "keys" / "keyring.json"
 
     @property
     def audit_path(self) -> Path | None:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -137,3 +137,12 @@ async def test_links_to_files_are_followed(tmp_path: Path) -> None:
     found = await listed(LocalObjectStore([tmp_path]), "s3://models/")
 
     assert {key: item.size_bytes for key, item in found.items()} == {"model.safetensors": 7}
+
+
+async def test_a_pin_keeps_what_was_listed(subject: Subject) -> None:
+    """A closer look adds to what a listing told and changes nothing of it."""
+    source = (await listed(subject.store, "s3://models/m/"))["m/config.json"]
+
+    pinned = await subject.store.pin(source)
+
+    assert replace(pinned, version_id=None, checksum=None) == source

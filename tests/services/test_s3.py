@@ -1,33 +1,67 @@
-"""A real S3 server: what every ObjectStore does, and the main job from a bucket.
+"""A real S3 server: what every ObjectStore and every Vault does, and the main job from a bucket into a bucket.
 
 All in one file, and so in one process of a parallel run: one server starts for all of it.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import boto3
 import pytest
 
 from outcrop.adapters.store_s3 import S3ObjectStore
+from outcrop.adapters.vault_s3 import S3Vault
+from tests.contract.s3_vaults import open_vault
+from tests.contract.test_staging import (
+    test_beginning_anew_gives_up_the_earlier_upload,
+    test_deleting_an_artifact_gives_up_its_uploads,
+    test_parts_in_any_order_make_the_file,
+    test_parts_survive_the_process_that_wrote_them,
+    test_publishing_gives_up_what_nobody_finished,
+)
 from tests.contract.test_store import (
     Subject,
     filled,
     test_a_missing_bucket_is_named,
+    test_a_pin_keeps_what_was_listed,
     test_an_object_that_changed_is_not_read,
     test_an_object_that_went_is_not_read,
     test_lists_what_is_under_a_prefix,
     test_reads_exactly_the_range,
 )
+from tests.contract.test_vault import (
+    test_a_file_may_be_written_anew,
+    test_a_file_that_failed_is_not_there,
+    test_a_published_artifact_reads_like_a_staged_one,
+    test_an_empty_file_is_a_file,
+    test_deleting_leaves_nothing,
+    test_publishing_nothing_is_an_error,
+    test_reading_past_the_end_is_noticed,
+    test_what_was_written_is_read,
+)
 from tests.e2e.servers import EXAMPLE, running_server
 from tests.services.ceph_rgw import S3Server, ceph_rgw, missing_programs
 
 __all__ = [
+    "test_a_file_may_be_written_anew",
+    "test_a_file_that_failed_is_not_there",
     "test_a_missing_bucket_is_named",
+    "test_a_pin_keeps_what_was_listed",
+    "test_a_published_artifact_reads_like_a_staged_one",
+    "test_an_empty_file_is_a_file",
     "test_an_object_that_changed_is_not_read",
     "test_an_object_that_went_is_not_read",
+    "test_beginning_anew_gives_up_the_earlier_upload",
+    "test_deleting_an_artifact_gives_up_its_uploads",
+    "test_deleting_leaves_nothing",
     "test_lists_what_is_under_a_prefix",
+    "test_parts_in_any_order_make_the_file",
+    "test_parts_survive_the_process_that_wrote_them",
+    "test_publishing_gives_up_what_nobody_finished",
+    "test_publishing_nothing_is_an_error",
+    "test_reading_past_the_end_is_noticed",
     "test_reads_exactly_the_range",
+    "test_what_was_written_is_read",
 ]
 
 pytestmark = [pytest.mark.services, pytest.mark.anyio]
@@ -67,6 +101,26 @@ def subject(s3_server: S3Server) -> Iterator[Subject]:
         client.delete_object(Bucket="models", Key=entry["Key"])
 
 
+@pytest.fixture
+def reopen(s3_server: S3Server) -> Iterator[Callable[[], S3Vault]]:
+    """Opens the same vault in a bucket of a real server, as a new process would; emptied afterwards."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=s3_server.url,
+        aws_access_key_id=s3_server.access_key_id,
+        aws_secret_access_key=s3_server.secret_access_key,
+        region_name=s3_server.region,
+    )
+    client.create_bucket(Bucket="vault")
+    yield lambda: open_vault(
+        s3_server.url, access_key_id=s3_server.access_key_id, secret_access_key=s3_server.secret_access_key
+    )
+    for upload in client.list_multipart_uploads(Bucket="vault").get("Uploads", ()):
+        client.abort_multipart_upload(Bucket="vault", Key=upload["Key"], UploadId=upload["UploadId"])
+    for entry in client.list_objects_v2(Bucket="vault").get("Contents", ()):
+        client.delete_object(Bucket="vault", Key=entry["Key"])
+
+
 @pytest.mark.engine
 def test_a_model_is_imported_from_s3_and_answers(
     s3_server: S3Server, tmp_path_factory: pytest.TempPathFactory, questions: list[dict[str, str]]
@@ -86,7 +140,8 @@ def test_a_model_is_imported_from_s3_and_answers(
     s3.put_object(Bucket="imports", Key="llms/fieldguide/original/notes.txt", Body=b"not part of the model")
     data = tmp_path_factory.mktemp("s3") / "data"
 
-    with running_server(data, environment=s3_server.environment) as server:
+    s3.create_bucket(Bucket="sealed")
+    with running_server(data, "--vault", "s3://sealed/outcrop", environment=s3_server.environment) as server:
         job = server.ended(server.create_import("from-s3", "s3://imports/llms/fieldguide"))
         missing = server.ended(server.create_import("no-bucket", "s3://no-such-bucket/x/"))
         reply = server.client("bedrock-runtime").invoke_model(
@@ -95,6 +150,9 @@ def test_a_model_is_imported_from_s3_and_answers(
         )
 
     assert job["status"] == "Completed", job
+    kept = [entry["Key"] for entry in s3.list_objects_v2(Bucket="sealed")["Contents"]]
+    assert sum(key.endswith("files/model.safetensors") for key in kept) == 1
+    assert sum(key.startswith("outcrop/published/") for key in kept) == 1
     assert json.loads(reply["body"].read())["generation"].strip() == questions[1]["answer"]
     assert missing["status"] == "Failed"
     assert "no-such-bucket" in missing["failureMessage"]

@@ -27,6 +27,7 @@ def test_a_flag_wins_over_the_environment() -> None:
         ("OUTCROP_WORKER", "perhaps", "OUTCROP_WORKER"),
         ("OUTCROP_BUCKETS", "/no/such/folder", "not a folder"),
         ("OUTCROP_IDLE_S", "nan", "at least 1"),
+        ("OUTCROP_VAULT_URL", "s3:///prefix", "s3://BUCKET"),
     ],
 )
 def test_a_bad_value_stops_and_names_itself(variable: str, value: str, says: str) -> None:
@@ -89,3 +90,14 @@ def test_an_engine_sees_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "secret" not in seen.values()
     assert seen["CUDA_VISIBLE_DEVICES"] == "0"
+
+
+def test_a_vault_is_a_folder_or_a_bucket() -> None:
+    """An s3:// address is kept as it is; everything else is a folder."""
+    bucket = load({}, {"OUTCROP_VAULT_URL": "s3://models/team"})
+    folder = load({"vault": "/srv/vault"}, {})
+    default = load({"data": "/srv/data"}, {})
+
+    assert bucket.vault_place == "s3://models/team"
+    assert folder.vault_place == Path("/srv/vault")
+    assert default.vault_place == Path("/srv/data/vault")

@@ -1,12 +1,14 @@
-"""Lists S3 buckets with boto3, whose errors are typed and which takes any key.
+"""Lists and pins S3 objects with boto3, whose errors are typed and which takes any key.
 
-obstore reads the bytes, but not the lists: it answers a missing bucket, a refusal and a dead endpoint with one and the
-same error, and one odd key fails a whole listing (docs/decisions/0005-bytes.md).
+A listing tells size and ETag of a thousand objects at once; version and checksum take a HEAD of each, which only those
+that will be copied are worth.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -19,13 +21,16 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from outcrop.errors import SourceDeniedError, SourceMissingError, UnavailableError
-from outcrop.records import SourceLocation, SourceObject
+from outcrop.adapters.s3_errors import FALLBACK_REGION, code_of, is_away, status_of
+from outcrop.errors import SourceChangedError, SourceDeniedError, SourceMissingError, UnavailableError
+from outcrop.records import Checksum, ChecksumType, SourceLocation, SourceObject
 
-FALLBACK_REGION = "us-east-1"
+URL_S = 3600
+"""How long a signed URL is good for: longer than one range takes."""
 _MISSING = {"NoSuchBucket", "404", "InvalidBucketName"}
-_AWAY_FROM_STATUS = 500
-_THROTTLED = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "429"}
+_NOT_FOUND, _PRECONDITION_FAILED = 404, 412
+_ALGORITHMS = ("CRC64NVME", "CRC32", "CRC32C", "SHA256", "SHA1")
+"""Those that S3 stores and that can be computed here; the first that an object has is taken."""
 
 
 class S3Listing:
@@ -39,6 +44,9 @@ class S3Listing:
                 connect_timeout=timeout_s,
                 read_timeout=timeout_s,
                 retries={"mode": "standard", "total_max_attempts": 3},
+                signature_version="s3v4",
+                # Otherwise a header of its own is signed into each URL, and would have to be sent with it.
+                response_checksum_validation="when_required",
             ),
         )
 
@@ -59,31 +67,104 @@ class S3Listing:
         if token is not None:
             arguments["ContinuationToken"] = token
         try:
-            answer = await asyncio.to_thread(self._client.list_objects_v2, **arguments)
+            answer = await self._call(self._client.list_objects_v2, f"list {location}", arguments)
         except ClientError as error:
-            raise self._translate(error, location) from error
-        except (NoCredentialsError, PartialCredentialsError) as error:
-            raise SourceDeniedError(
-                f"There are no AWS credentials to list {location} with: give the server AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY, or a profile, or start it with --buckets."
-            ) from error
-        except BotoCoreError as error:
-            raise UnavailableError(f"S3 at {self.endpoint}", type(error).__name__) from error
+            raise self._translate(error, f"Listing {location}", location.bucket) from error
         objects = [
             SourceObject(bucket=location.bucket, key=entry["Key"], size_bytes=entry["Size"], etag=entry["ETag"])
             for entry in answer.get("Contents", ())
         ]
         return objects, answer.get("NextContinuationToken")
 
-    def _translate(self, error: ClientError, location: SourceLocation) -> Exception:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-        if code in _MISSING:
-            return SourceMissingError(f"The bucket {location.bucket} does not exist at {self.endpoint}.")
-        if code in _THROTTLED or status >= _AWAY_FROM_STATUS:
-            return UnavailableError(f"S3 at {self.endpoint}", f"{status} {code}")
-        if code == "PermanentRedirect":
-            return SourceMissingError(
-                f"The bucket {location.bucket} is in another region than {self._client.meta.region_name}."
+    async def pin(self, source: SourceObject) -> SourceObject:
+        """Returns a listed object with its version and stored checksum.
+
+        Raises:
+            SourceMissingError, SourceDeniedError, SourceChangedError: it is not what was listed, or may not be read.
+            UnavailableError: the store does not answer, or answers that it cannot now.
+        """
+        where = {"Bucket": source.bucket, "Key": source.key}
+        try:
+            head = await self._call(
+                self._client.head_object, f"read {source}", {**where, "IfMatch": source.etag, "ChecksumMode": "ENABLED"}
             )
-        return SourceDeniedError(f"Listing {location} was refused: {status} {code}.")
+        except ClientError as error:
+            if status_of(error) == _NOT_FOUND:
+                raise SourceMissingError(f"{source} is gone.") from error
+            if status_of(error) == _PRECONDITION_FAILED:
+                raise SourceChangedError(str(source)) from error
+            raise self._translate(error, f"Reading {source}", source.bucket) from error
+        if head["ContentLength"] != source.size_bytes:
+            raise SourceChangedError(str(source))
+        checksum = _stored_checksum(head)
+        if checksum is not None and checksum.type is ChecksumType.COMPOSITE:
+            checksum = replace(checksum, part_bytes=await self._part_bytes(source))
+        return replace(source, version_id=head.get("VersionId"), checksum=checksum)
+
+    def url(self, source: SourceObject) -> str:
+        """Returns a URL that reads the object, signed with the credentials of this moment. Raises SourceDeniedError."""
+        try:
+            return str(
+                self._client.generate_presigned_url(
+                    "get_object", Params={"Bucket": source.bucket, "Key": source.key}, ExpiresIn=URL_S
+                )
+            )
+        except (NoCredentialsError, PartialCredentialsError) as error:
+            raise SourceDeniedError(f"There are no AWS credentials to read {source} with.") from error
+        except BotoCoreError as error:
+            raise UnavailableError(f"S3 at {self.endpoint}", type(error).__name__) from error
+
+    async def _part_bytes(self, source: SourceObject) -> tuple[int, ...]:
+        """Returns the sizes of the parts that an object was uploaded in; empty where the store does not tell."""
+        sizes: list[int] = []
+        arguments: dict[str, Any] = {
+            "Bucket": source.bucket,
+            "Key": source.key,
+            "ObjectAttributes": ["ObjectParts"],
+        }
+        while True:
+            try:
+                answer = await self._call(self._client.get_object_attributes, f"read {source}", arguments)
+            except ClientError as error:
+                if is_away(error):
+                    raise self._translate(error, f"Reading {source}", source.bucket) from error
+                # It takes a right of its own, and some stores do not have it at all.
+                return ()
+            parts = answer.get("ObjectParts", {})
+            sizes.extend(part["Size"] for part in parts.get("Parts", ()))
+            if not parts.get("IsTruncated"):
+                return tuple(sizes) if sum(sizes) == source.size_bytes else ()
+            arguments["PartNumberMarker"] = parts["NextPartNumberMarker"]
+
+    async def _call(
+        self, operation: Callable[..., dict[str, Any]], what: str, arguments: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Calls S3; a refusal is raised as the ClientError that it is."""
+        try:
+            return await asyncio.to_thread(operation, **arguments)
+        except (NoCredentialsError, PartialCredentialsError) as error:
+            raise SourceDeniedError(
+                f"There are no AWS credentials to {what} with: give the server AWS_ACCESS_KEY_ID and "
+                "AWS_SECRET_ACCESS_KEY, or a profile, or start it with --buckets."
+            ) from error
+        except BotoCoreError as error:
+            raise UnavailableError(f"S3 at {self.endpoint}", type(error).__name__) from error
+
+    def _translate(self, error: ClientError, what: str, bucket: str) -> Exception:
+        if code_of(error) in _MISSING:
+            return SourceMissingError(f"The bucket {bucket} does not exist at {self.endpoint}.")
+        if is_away(error):
+            return UnavailableError(f"S3 at {self.endpoint}", f"{status_of(error)} {code_of(error)}")
+        if code_of(error) == "PermanentRedirect":
+            return SourceMissingError(f"The bucket {bucket} is in another region than {self._client.meta.region_name}.")
+        return SourceDeniedError(f"{what} was refused: {status_of(error)} {code_of(error)}.")
+
+
+def _stored_checksum(head: Mapping[str, Any]) -> Checksum | None:
+    """Reads the checksum headers of a HEAD; stores that tell no type mark composite ones by `-N` alone."""
+    for algorithm in _ALGORITHMS:
+        value, dash, _ = str(head.get(f"Checksum{algorithm}", "")).partition("-")
+        if value:
+            told = head.get("ChecksumType", "COMPOSITE" if dash else "FULL_OBJECT")
+            return Checksum(algorithm=algorithm, value=value, type=ChecksumType(told))
+    return None

@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from outcrop.adapters.whole import Whole
 from outcrop.errors import SourceChangedError, SourceDeniedError, SourceMissingError, UnavailableError
-from outcrop.ports import Buffer
+from outcrop.ports import Buffer, ByteSink
 from outcrop.records import SourceLocation, SourceObject
+from outcrop.tasks import in_thread
+
+STREAMS = 16
+"""Threads that read at once, of all imports."""
 
 
 class LocalObjectStore:
@@ -20,6 +26,7 @@ class LocalObjectStore:
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self._roots = tuple(roots)
+        self._threads = ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="folder")
 
     def has_bucket(self, bucket: str) -> bool:
         """Says whether a folder of that name is there."""
@@ -30,9 +37,19 @@ class LocalObjectStore:
         for item in await asyncio.to_thread(lambda: sorted(self._walk(location), key=lambda found: found.key)):
             yield item
 
+    async def pin(self, source: SourceObject) -> SourceObject:
+        """Returns the file as it was listed: a file system keeps no checksum, and its pin is compared at each read."""
+        return source
+
     async def read(self, source: SourceObject, start: int, end: int) -> Buffer:
         """Returns exactly the bytes [start, end) of the pinned file."""
-        return await asyncio.to_thread(self._read, source, start, end)
+        whole = Whole(end - start)
+        await self.stream(source, start, end, whole)
+        return whole.data
+
+    async def stream(self, source: SourceObject, start: int, end: int, sink: ByteSink) -> None:
+        """Reads [start, end) of the pinned file into the sink, in order, in one thread."""
+        await in_thread(self._threads, lambda: self._read(source, start, end, sink))
 
     def _find(self, bucket: str) -> Path | None:
         if bucket in ("", ".", "..") or "/" in bucket:
@@ -74,7 +91,7 @@ class LocalObjectStore:
                         etag=_etag(status),
                     )
 
-    def _read(self, source: SourceObject, start: int, end: int) -> Buffer:
+    def _read(self, source: SourceObject, start: int, end: int, sink: ByteSink) -> None:
         path = self._bucket(source.bucket) / source.key
         try:
             with path.open("rb", buffering=0) as file:
@@ -82,13 +99,13 @@ class LocalObjectStore:
                 # does not slip through.
                 if _etag(os.fstat(file.fileno())) != source.etag:
                     raise SourceChangedError(str(source))
-                data = bytearray(end - start)
-                view, done = memoryview(data), 0
-                while done < len(data):
-                    count = os.preadv(file.fileno(), [view[done:]], start + done)
+                place = start
+                while place < end:
+                    count = os.preadv(file.fileno(), [sink.room()[: end - place]], place)
                     if count == 0:
                         raise SourceChangedError(str(source))
-                    done += count
+                    sink.received(count)
+                    place += count
                 if _etag(os.fstat(file.fileno())) != source.etag:
                     raise SourceChangedError(str(source))
         except FileNotFoundError as error:
@@ -97,7 +114,6 @@ class LocalObjectStore:
             raise SourceDeniedError(f"Reading {source} was refused.") from error
         except OSError as error:
             raise UnavailableError(f"the file system of {source}", error.strerror or type(error).__name__) from error
-        return view
 
 
 def _etag(status: os.stat_result) -> str:

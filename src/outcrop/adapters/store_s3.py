@@ -1,24 +1,19 @@
-"""ObjectStore on S3 and what speaks its protocol: obstore reads the bytes, every read pinned with If-Match."""
+"""ObjectStore on S3 and what speaks its protocol: boto3 finds, signs and lists; the bytes come over plain HTTP.
+
+A presigned URL of each object holds endpoint, addressing and signature; ranges and If-Match go beside it as headers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from datetime import timedelta
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import boto3
-import obstore
-from obstore.auth.boto3 import Boto3CredentialProvider
-from obstore.exceptions import (
-    BaseError,
-    InvalidPathError,
-    PermissionDeniedError,
-    PreconditionError,
-    UnauthenticatedError,
-)
-from obstore.store import S3Store
 
-from outcrop.adapters.s3_listing import FALLBACK_REGION, S3Listing
+from outcrop.adapters.http_ranges import Hangup, HttpBrokenError, HttpChangedError, HttpRanges, HttpRefusedError
+from outcrop.adapters.s3_errors import EXPIRED, may_pass
+from outcrop.adapters.s3_listing import S3Listing
+from outcrop.adapters.whole import Whole
 from outcrop.errors import (
     SourceChangedError,
     SourceDeniedError,
@@ -26,18 +21,23 @@ from outcrop.errors import (
     SourceUnusableError,
     UnavailableError,
 )
-from outcrop.ports import Buffer
+from outcrop.ports import Buffer, ByteSink
 from outcrop.records import SourceLocation, SourceObject
+from outcrop.tasks import in_thread
+
+STREAMS = 64
+"""Threads that read at once, of all imports: each waits for its socket most of the time."""
+_NOT_FOUND, _PRECONDITION_FAILED, _RANGE_UNKNOWN = 404, 412, 416
+_REDIRECTS = range(300, 400)
 
 
 class S3ObjectStore:
     """Buckets at the S3 endpoint that the AWS variables or profile name, read with the credentials found there."""
 
-    def __init__(self, session: boto3.Session, environment: Mapping[str, str]) -> None:
-        self._session = session
+    def __init__(self, session: boto3.Session, environment: Mapping[str, str], *, stall_s: float = 30.0) -> None:
         self._listing = S3Listing(session)
-        self._ca_bundle = environment.get("AWS_CA_BUNDLE")
-        self._stores: dict[str, S3Store] = {}
+        self._ranges = HttpRanges(ca_bundle=environment.get("AWS_CA_BUNDLE"), stall_s=stall_s)
+        self._threads = ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="s3")
 
     async def list(self, location: SourceLocation) -> AsyncIterator[SourceObject]:
         """Yields every object under the location, any number of pages, pinned by size and ETag."""
@@ -49,48 +49,47 @@ class S3ObjectStore:
             if token is None:
                 return
 
+    async def pin(self, source: SourceObject) -> SourceObject:
+        """Returns a listed object with what a listing does not tell: its version and stored checksum."""
+        return await self._listing.pin(source)
+
     async def read(self, source: SourceObject, start: int, end: int) -> Buffer:
         """Returns exactly the bytes [start, end) of the pinned object."""
-        if start == end:
-            return b""
-        try:
-            result = await obstore.get_async(
-                self._store(source.bucket),
-                source.key,
-                options={"range": (start, end), "if_match": source.etag},
-            )
-            data = await result.bytes_async()
-        except FileNotFoundError as error:
-            raise SourceMissingError(f"{source} is gone.") from error
-        except PreconditionError as error:
-            raise SourceChangedError(str(source)) from error
-        except (PermissionDeniedError, UnauthenticatedError) as error:
-            raise SourceDeniedError(f"Reading {source} was refused.") from error
-        except InvalidPathError as error:
-            raise SourceUnusableError(f"{source} has a key that cannot be a file's path; remove it.") from error
-        except BaseError as error:
-            raise UnavailableError(f"S3 at {self._listing.endpoint}", type(error).__name__) from error
-        if len(data) != end - start:
-            raise UnavailableError(f"S3 at {self._listing.endpoint}", f"{source} ended early")
-        return memoryview(data)
+        whole = Whole(end - start)
+        await self.stream(source, start, end, whole)
+        return whole.data
 
-    def _store(self, bucket: str) -> S3Store:
-        if bucket not in self._stores:
-            endpoint = self._listing.endpoint
-            client: dict[str, Any] = {
-                "allow_http": endpoint.startswith("http:"),
-                "connect_timeout": "10s",
-                "timeout": "60s",
-            }
-            if self._ca_bundle is not None:
-                with open(self._ca_bundle, "rb") as file:  # noqa: PTH123  # once a bucket
-                    client["root_certificate"] = file.read()
-            self._stores[bucket] = S3Store(
-                bucket,
-                region=self._session.region_name or FALLBACK_REGION,
-                endpoint=endpoint,
-                credential_provider=Boto3CredentialProvider(self._session, ttl=timedelta(minutes=5)),
-                client_options=client,  # type: ignore[arg-type]  # built member by member
-                retry_config={"max_retries": 5, "retry_timeout": timedelta(seconds=60)},
-            )
-        return self._stores[bucket]
+    async def stream(self, source: SourceObject, start: int, end: int, sink: ByteSink) -> None:
+        """Reads [start, end) of the pinned object into the sink, in order, in one thread."""
+        if start == end:
+            return
+        hangup = Hangup()
+        await in_thread(self._threads, lambda: self._stream(source, start, end, sink, hangup), give_up=hangup)
+
+    def _stream(self, source: SourceObject, start: int, end: int, sink: ByteSink, hangup: Hangup) -> None:
+        url = self._listing.url(source)
+        try:
+            self._ranges.read(url, start, end, etag=source.etag, size_bytes=source.size_bytes, sink=sink, hangup=hangup)
+        except HttpRefusedError as error:
+            raise _refusal(error, source, self._listing.endpoint) from error
+        except HttpChangedError as error:
+            raise SourceChangedError(str(source)) from error
+        except HttpBrokenError as error:
+            raise UnavailableError(f"S3 at {self._listing.endpoint}", f"{source}: {error}") from error
+
+
+def _refusal(error: HttpRefusedError, source: SourceObject, endpoint: str) -> Exception:
+    if error.code in EXPIRED:
+        return UnavailableError(f"S3 at {endpoint}", f"the credentials have expired ({error.code})")
+    kinds: Mapping[int, Callable[[], Exception]] = {
+        _NOT_FOUND: lambda: SourceMissingError(f"{source} is gone."),
+        _PRECONDITION_FAILED: lambda: SourceChangedError(str(source)),
+        _RANGE_UNKNOWN: lambda: SourceChangedError(str(source)),
+    }
+    if error.status in kinds:
+        return kinds[error.status]()
+    if may_pass(error.status, error.code):
+        return UnavailableError(f"S3 at {endpoint}", str(error))
+    if error.status in _REDIRECTS:
+        return SourceUnusableError(f"{source} is in another region than the server asks: {error}.")
+    return SourceDeniedError(f"Reading {source} was refused: {error}.")

@@ -1,7 +1,8 @@
 """Vault on a local folder.
 
-    staging/ARTIFACT/…     files that are being written or wait to be published
-    artifacts/ARTIFACT/…   published artifacts; never changed
+    staging/ARTIFACT/…              files that wait to be published
+    staging/ARTIFACT/.uploads/ID    files that are being written
+    artifacts/ARTIFACT/…            published artifacts; never changed
 
 A file is written under a unique temporary name, preallocated, synced, and only then takes its name; publishing is one
 rename. So what has a name is whole, and what is in `artifacts` is whole for good.
@@ -10,15 +11,20 @@ rename. So what has a name is whole, and what is in `artifacts` is whole for goo
 from __future__ import annotations
 
 import asyncio
+import errno
+import hashlib
 import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from outcrop.errors import IntegrityError, StorageError
 from outcrop.ports import Buffer
+from outcrop.records import Upload
+
+_WITHOUT_EXTENTS = {"tmpfs", "ramfs", "nfs", "nfs4", "cifs", "fuse", "9p"}
 
 
 class LocalVault:
@@ -35,7 +41,7 @@ class LocalVault:
     async def create(self, artifact_id: str, path: str, size_bytes: int) -> AsyncIterator[_LocalFile]:
         """Opens a staged file of a known sealed size, anew; leaving the context without error has synced its bytes."""
         final = self._staging / artifact_id / path
-        temporary = final.with_name(f".{final.name}.{uuid.uuid4().hex}")
+        temporary = self._upload(artifact_id, uuid.uuid4().hex)
         descriptor = await asyncio.to_thread(_open_new, temporary, size_bytes)
         try:
             try:
@@ -47,9 +53,64 @@ class LocalVault:
             temporary.unlink(missing_ok=True)
             raise
 
+    async def begin(self, artifact_id: str, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
+        """Begins a staged file anew, in a file of its full size; an earlier upload of the same file is given up."""
+        # Named by the path, so that the earlier upload is found.
+        name = hashlib.sha256(path.encode()).hexdigest()[:16]
+        upload = Upload(
+            artifact_id=artifact_id,
+            path=path,
+            id=f"{name}-{uuid.uuid4().hex}",
+            size_bytes=size_bytes,
+            part_bytes=part_bytes,
+        )
+
+        def make() -> None:
+            temporary = self._upload(artifact_id, upload.id)
+            with _translated(temporary):
+                for earlier in temporary.parent.glob(f"{name}-*"):
+                    earlier.unlink()
+            os.close(_open_new(temporary, size_bytes))
+
+        await asyncio.to_thread(make)
+        return upload
+
+    async def is_open(self, upload: Upload) -> bool:
+        """Says whether parts may be added."""
+        return await asyncio.to_thread(self._upload(upload.artifact_id, upload.id).is_file)
+
+    @contextmanager
+    def part(self, upload: Upload, number: int) -> Iterator[_LocalPart]:
+        """Opens a part for writing."""
+        part = _LocalPart(self._upload(upload.artifact_id, upload.id), number * upload.part_bytes)
+        try:
+            yield part
+        finally:
+            part.close()
+
+    async def sync(self, upload: Upload) -> None:
+        """Returns once the parts that were finished before are there after a power cut."""
+        await asyncio.to_thread(_sync_file, self._upload(upload.artifact_id, upload.id))
+
+    async def finish(self, upload: Upload, receipts: Sequence[str]) -> None:  # noqa: ARG002  # a folder gives none
+        """Gives the file its name, durably."""
+        temporary = self._upload(upload.artifact_id, upload.id)
+        final = self._staging / upload.artifact_id / upload.path
+
+        def keep() -> None:
+            _sync_file(temporary)
+            _name(temporary, final)
+
+        await asyncio.to_thread(keep)
+
     async def read(self, artifact_id: str, path: str, start: int, end: int) -> Buffer:
         """Returns exactly [start, end) of a sealed file, staged or published. Raises IntegrityError for less."""
         return await asyncio.to_thread(self._read, artifact_id, path, start, end)
+
+    def reader(self, artifact_id: str, path: str) -> _LocalReader:
+        """Opens a sealed file for threads that read it; blocks. Raises IntegrityError if there is none."""
+        with _translated(self._artifacts):
+            return _LocalReader(self._open(artifact_id, path), self._artifacts, f"{path} of artifact {artifact_id}")
 
     async def size(self, artifact_id: str, path: str) -> int:
         """Returns the size of a sealed file in bytes, staged or published. Raises IntegrityError if there is none."""
@@ -66,6 +127,9 @@ class LocalVault:
     async def artifact_ids(self) -> Sequence[str]:
         """Lists the artifacts of which the vault holds anything, staged or published."""
         return await asyncio.to_thread(self._list)
+
+    def _upload(self, artifact_id: str, upload_id: str) -> Path:
+        return self._staging / artifact_id / ".uploads" / upload_id
 
     def _open(self, artifact_id: str, path: str) -> int:
         for parent in (self._artifacts, self._staging):
@@ -84,22 +148,18 @@ class LocalVault:
                 os.close(descriptor)
 
     def _read(self, artifact_id: str, path: str, start: int, end: int) -> Buffer:
-        with _translated(self._artifacts):
-            descriptor = self._open(artifact_id, path)
-            try:
-                data = memoryview(bytearray(end - start))
-                done = 0
-                while done < len(data):
-                    count = os.preadv(descriptor, [data[done:]], start + done)
-                    if count == 0:
-                        raise IntegrityError(f"file {path} of artifact {artifact_id} is shorter than it was sealed")
-                    done += count
-                return data
-            finally:
-                os.close(descriptor)
+        reader = self.reader(artifact_id, path)
+        try:
+            data = memoryview(bytearray(end - start))
+            reader.read_into(start, data)
+            return data
+        finally:
+            reader.close()
 
     def _publish(self, artifact_id: str) -> None:
         with _translated(self._artifacts):
+            # What an interrupted step left, which no file needs any more.
+            shutil.rmtree(self._staging / artifact_id / ".uploads", ignore_errors=True)
             try:
                 os.rename(self._staging / artifact_id, self._artifacts / artifact_id)  # noqa: PTH104  # needs the errors
             except FileNotFoundError:
@@ -127,6 +187,29 @@ class LocalVault:
             return sorted(found)
 
 
+class _LocalReader:
+    """A sealed file that is being read."""
+
+    def __init__(self, descriptor: int, vault: Path, name: str) -> None:
+        self._descriptor = descriptor
+        self._vault = vault
+        self._name = name
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fills the target from an offset; blocks. Raises IntegrityError for less."""
+        done = 0
+        with _translated(self._vault):
+            while done < len(target):
+                count = os.preadv(self._descriptor, [target[done:]], offset + done)
+                if count == 0:
+                    raise IntegrityError(f"file {self._name} is shorter than it was sealed")
+                done += count
+
+    def close(self) -> None:
+        """Ends the reading."""
+        os.close(self._descriptor)
+
+
 class _LocalFile:
     """A staged file, still under its temporary name."""
 
@@ -136,14 +219,39 @@ class _LocalFile:
 
     async def write(self, offset: int, data: Buffer) -> None:
         """Writes at an offset; calls may overlap in time, never in range."""
-        await asyncio.to_thread(self._write, offset, data)
+        await asyncio.to_thread(_write, self._descriptor, self._path, offset, data)
 
-    def _write(self, offset: int, data: Buffer) -> None:
-        view = memoryview(data)
-        with _translated(self._path):
-            while len(view) > 0:
-                count = os.pwrite(self._descriptor, view, offset)
-                view, offset = view[count:], offset + count
+
+class _LocalPart:
+    def __init__(self, path: Path, offset: int) -> None:
+        self._descriptor: int | None = None
+        self._path = path
+        self._offset = offset
+
+    def write(self, data: Buffer) -> None:
+        """Writes what follows. Opens the file here, in the writer's thread: even that may take its time."""
+        if self._descriptor is None:
+            with _translated(self._path):
+                self._descriptor = os.open(self._path, os.O_WRONLY)
+        _write(self._descriptor, self._path, self._offset, data)
+        self._offset += len(data)
+
+    async def finish(self) -> str:
+        """Ends the part; a file needs no receipt."""
+        return ""
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+
+
+def _write(descriptor: int, path: Path, offset: int, data: Buffer) -> None:
+    view = memoryview(data)
+    with _translated(path):
+        while len(view) > 0:
+            count = os.pwrite(descriptor, view, offset)
+            view, offset = view[count:], offset + count
 
 
 def _open_new(path: Path, size_bytes: int) -> int:
@@ -151,9 +259,7 @@ def _open_new(path: Path, size_bytes: int) -> int:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            if size_bytes > 0:
-                # A full disk is known now, not after an hour of copying.
-                os.posix_fallocate(descriptor, 0, size_bytes)
+            _take_space(descriptor, path.parent, size_bytes)
         except BaseException:
             os.close(descriptor)
             path.unlink()
@@ -161,12 +267,56 @@ def _open_new(path: Path, size_bytes: int) -> int:
         return descriptor
 
 
+def _take_space(descriptor: int, folder: Path, size_bytes: int) -> None:
+    """Gives a file its full size: a full disk is known now, not after an hour of copying. Raises OSError.
+
+    A disk gives extents and writes nothing. Where there are none (tmpfs takes every page at once, glibc writes into
+    each block of a network's file), what is free is looked at, and taken as it is written.
+    """
+    if size_bytes == 0:
+        return
+    if _kind(folder) in _WITHOUT_EXTENTS:
+        free = os.fstatvfs(descriptor)
+        if free.f_bavail * free.f_frsize < size_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.ftruncate(descriptor, size_bytes)
+    else:
+        os.posix_fallocate(descriptor, 0, size_bytes)
+
+
+def _kind(folder: Path) -> str:
+    """Returns the kind of a folder's file system, such as `ext4`; empty where Linux's table of mounts is not there."""
+    device = folder.stat().st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    with suppress(OSError):
+        for line in Path("/proc/self/mountinfo").read_text().splitlines():
+            fields, _, rest = line.partition(" - ")
+            if fields.split()[2] == wanted:
+                return rest.split()[0]
+    return ""
+
+
 def _keep(descriptor: int, temporary: Path, final: Path) -> None:
     with _translated(final):
         os.fsync(descriptor)
+    _name(temporary, final)
+
+
+def _name(temporary: Path, final: Path) -> None:
+    with _translated(final):
+        final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary.replace(final)
         _sync_folder(final.parent)
         _sync_folder(final.parent.parent)
+
+
+def _sync_file(path: Path) -> None:
+    with _translated(path):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _sync_folder(path: Path) -> None:

@@ -13,6 +13,7 @@ import structlog
 def configure(*, log_format: str, level: str) -> None:
     """Sets up structlog and the standard library's logging once, at start-up."""
     shared: list[structlog.types.Processor] = [
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]

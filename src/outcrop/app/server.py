@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,11 +22,17 @@ from starlette.types import ASGIApp
 
 from outcrop.adapters import data_folder
 from outcrop.adapters.audit_file import AuditFile
-from outcrop.adapters.catalog_sql import Database, SqlJobCatalog, SqlModelCatalog, SqlTagCatalog
+from outcrop.adapters.catalog_sql import (
+    Database,
+    SqlArtifactCatalog,
+    SqlCopyJournal,
+    SqlJobCatalog,
+    SqlModelCatalog,
+    SqlTagCatalog,
+)
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
-from outcrop.adapters.keys_local import LocalKeyring
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.adapters.root_key import derived_key
 from outcrop.adapters.vault_local import LocalVault
@@ -36,13 +44,15 @@ from outcrop.api.services import Services
 from outcrop.app.access import quotas_of, root_of, throttle_of, user_catalog
 from outcrop.app.engines import open_engine
 from outcrop.app.host import import_host
+from outcrop.app.keys import open_keys
 from outcrop.app.sources import Sources, server_sources
+from outcrop.app.vaults import open_vault
 from outcrop.app.warming import warmed_up
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
 from outcrop.console.metrics import Metrics
 from outcrop.errors import SettingError
-from outcrop.imports.copy import BYTES_IN_MEMORY_PER_RUN
+from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
 from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
@@ -51,7 +61,7 @@ from outcrop.records import Caller, ImportJob, Principal
 from outcrop.serving.fleet import Fleet, FleetLimits
 from outcrop.serving.prompts import Prompts
 from outcrop.serving.proof import prove_model
-from outcrop.serving.unsealing import open_artifact
+from outcrop.serving.unsealing import Reading, open_artifact
 from outcrop.settings import Settings, engine_environment, upstream_environment
 from outcrop.wire.authenticate import (
     Authenticator,
@@ -69,6 +79,8 @@ log = structlog.get_logger()
 
 MIB = 1 << 20
 LISTEN_POLL_S = 0.02
+DRAIN_S = 5.0
+"""How long requests that are under way may take to end when the server stops."""
 
 
 async def serve(settings: Settings, *, tell: Callable[[str], None]) -> None:
@@ -123,14 +135,19 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         root = root_of(settings)
-        keys = LocalKeyring(settings.data / "keys" / "keyring.json", account=settings.account, region=settings.region)
+        keys = await open_keys(settings, clock)
         database = Database(settings.catalog_url)
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
         jobs, models, tags = SqlJobCatalog(database), SqlModelCatalog(database), SqlTagCatalog(database)
         principals = Principals(user_catalog(database, root), clock, root=root)
-        vault = LocalVault(settings.vault_folder)
-        opened = partial(open_artifact, vault=vault, keys=keys)
+        vault = open_vault(settings.vault_place, upstream_environment())
+        cores = _cores()
+        threads = ThreadPoolExecutor(cores, thread_name_prefix="unseal")
+        stack.callback(threads.shutdown)
+        local = vault if isinstance(vault, LocalVault) else None
+        reading = Reading(vault=vault, keys=keys, threads=threads, thread_count=cores, local=local)
+        opened = partial(open_artifact, reading=reading)
 
         engine, capabilities = open_engine(settings, environment=engine_environment())
         memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
@@ -163,20 +180,22 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         tools = ImportTools(
             jobs=jobs,
             models=models,
+            artifacts=SqlArtifactCatalog(database),
             vault=vault,
+            staging=vault,
+            journal=SqlCopyJournal(database),
             keys=keys,
             clock=clock,
             open_source=open_source,
-            open_artifact=opened,
             prove=partial(
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
             ),
-            drain=fleet.drain,
+            retire=fleet.retire,
             host=import_host(settings),
             random_bytes=secrets.token_bytes,
             profile=settings.profile,
             outage_s=settings.outage_s,
-            runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_RUN),
+            runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_PART),
         )
         job_engine = DbosJobEngine(
             url=settings.jobs_url,
@@ -229,6 +248,11 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         )
 
 
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @asynccontextmanager
 async def _listening(app: ASGIApp, settings: Settings) -> AsyncIterator[str]:
     """Listens for HTTP/1.1 and HTTP/2 on one port; gives the URL."""
@@ -253,7 +277,8 @@ async def _listening(app: ASGIApp, settings: Settings) -> AsyncIterator[str]:
         yield f"{settings.scheme}://{host}:{port}"
     finally:
         server.stop()  # type: ignore[no-untyped-call]  # Granian leaves this one untyped
-        await asyncio.wait({serving})
+        # Granian waits for its connections to end, which idle ones of HTTP/2 and half-sent bodies do not.
+        await asyncio.wait({serving}, timeout=DRAIN_S)
 
 
 async def _await_listening(serving: asyncio.Task[None], host: str, port: int) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from outcrop.adapters.store_local import LocalObjectStore
 from outcrop.errors import SourceMissingError
-from outcrop.ports import Buffer, ObjectStore
+from outcrop.ports import Buffer, ByteSink, ObjectStore
 from outcrop.records import SourceLocation, SourceObject
 
 
@@ -23,9 +23,17 @@ class Sources:
         async for item in self._of(location.bucket).list(location):
             yield item
 
+    async def pin(self, source: SourceObject) -> SourceObject:
+        """Returns a listed object with its version and stored checksum."""
+        return await self._of(source.bucket).pin(source)
+
     async def read(self, source: SourceObject, start: int, end: int) -> Buffer:
         """Returns exactly the bytes [start, end) of the pinned object."""
         return await self._of(source.bucket).read(source, start, end)
+
+    async def stream(self, source: SourceObject, start: int, end: int, sink: ByteSink) -> None:
+        """Reads [start, end) of the pinned object into the sink."""
+        await self._of(source.bucket).stream(source, start, end, sink)
 
     def _of(self, bucket: str) -> ObjectStore:
         return self._local if self._remote is None or self._local.has_bucket(bucket) else self._remote

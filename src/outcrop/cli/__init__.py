@@ -17,6 +17,9 @@ from outcrop.cli.options import CLIENT_SETTINGS, EXIT_NO, EXIT_UNKNOWN, setting_
 from outcrop.errors import ImportFailedError, OutcropError, SettingError
 from outcrop.settings import load
 
+KEY_SETTINGS = ("data", "account", "region")
+"""What a command that works on the keyring needs to know of its settings."""
+
 
 def main() -> NoReturn:
     """Runs a command; an error of ours is one line, not a trace."""
@@ -185,6 +188,82 @@ def models_delete(model: str, **flags: Any) -> None:
 
     running_server(load(flags)).call("bedrock", "delete_imported_model", modelIdentifier=model)
     click.echo(f"deleted {model}")
+
+
+@cli.group()
+def keys() -> None:
+    """Make and manage the keys of the local keyring; a running server notices.
+
+    KEY is a key ARN, a key id, an alias ARN or an alias name.
+    """
+
+
+@keys.command("create")
+@click.option("--alias", default=None, metavar="NAME", help="Name of the key, such as alias/team.")
+@setting_flags(*KEY_SETTINGS)
+def keys_create(alias: str | None, **flags: Any) -> None:
+    """Make a key, and print its ARN."""
+    from outcrop.app.keys import open_keyring
+
+    click.echo(open_keyring(load(flags), is_made=True).create(alias))
+
+
+@keys.command("list")
+@setting_flags(*KEY_SETTINGS)
+def keys_list(**flags: Any) -> None:
+    """List keys, their aliases, and how many models each wraps."""
+    import asyncio
+
+    from outcrop.terminal.keys import print_keys
+
+    asyncio.run(print_keys(load(flags)))
+
+
+@keys.command("rotate")
+@click.argument("key", metavar="KEY")
+@setting_flags(*KEY_SETTINGS)
+def keys_rotate(key: str, **flags: Any) -> None:
+    """Give a key new material, and wrap the keys of its models anew; weights are not touched."""
+    import asyncio
+
+    from outcrop.app import logs
+    from outcrop.terminal.keys import rotate
+
+    settings = load(flags)
+    # Each use of a key is told here as it is by the server.
+    logs.configure(log_format=settings.log_format, level=settings.log_level)
+    asyncio.run(rotate(settings, key))
+
+
+@keys.command("disable")
+@click.argument("key", metavar="KEY")
+@setting_flags(*KEY_SETTINGS)
+def keys_disable(key: str, **flags: Any) -> None:
+    """Keep a key from being used: its models cannot be loaded any more; copies that are loaded go on until idle."""
+    from outcrop.app.keys import open_keyring
+
+    click.echo(f"disabled {open_keyring(load(flags)).enable(key, is_enabled=False)}")
+
+
+@keys.command("enable")
+@click.argument("key", metavar="KEY")
+@setting_flags(*KEY_SETTINGS)
+def keys_enable(key: str, **flags: Any) -> None:
+    """Let a key be used again."""
+    from outcrop.app.keys import open_keyring
+
+    click.echo(f"enabled {open_keyring(load(flags)).enable(key, is_enabled=True)}")
+
+
+@keys.command("alias")
+@click.argument("name", metavar="NAME")
+@click.argument("key", metavar="KEY")
+@setting_flags(*KEY_SETTINGS)
+def keys_alias(name: str, key: str, **flags: Any) -> None:
+    """Give a key a name, such as alias/team; a key that had it before loses it."""
+    from outcrop.app.keys import open_keyring
+
+    click.echo(f"{name} is {open_keyring(load(flags)).alias(name, key)}")
 
 
 @cli.command()

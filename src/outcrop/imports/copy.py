@@ -1,24 +1,41 @@
-"""The copy stage: each file is read once and sealed in the same pass, straight into the vault."""
+"""The copy stage: every file is read once and sealed in the same pass, part by part, straight into the vault.
+
+    store ──socket──▶ segment ──▶ checksum ──▶ seal ──▶ vault        one thread a part, as many as there is memory for
+                                                 └────▶ journal      parts that are in the vault for good, now and then
+
+A part is recorded in the journal once its bytes are synced; what is recorded is not read again after a kill.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+from collections.abc import Mapping, Sequence
 
-from outcrop.artifact import envelope, keywrap
-from outcrop.artifact.manifest import ManifestFile, associated_data, file_path
-from outcrop.errors import IllegalMoveError
+import structlog
+
+from outcrop.artifact import checksum, envelope, keywrap
+from outcrop.artifact.manifest import CopiedFile, associated_data, file_path
+from outcrop.errors import IllegalMoveError, IntegrityError, SourceDamagedError
 from outcrop.imports.outages import through_outages
 from outcrop.imports.progress import ByteCounter
+from outcrop.imports.sealing import Buffers, SealingSink
 from outcrop.imports.tools import ImportTools
-from outcrop.ports import Buffer, ObjectStore, VaultFile
-from outcrop.records import ImportJob, JobNote, SourceObject
+from outcrop.ports import ObjectStore
+from outcrop.records import ImportJob, JobNote, Piece, SealedPart, SealedSoFar, SourceObject, Upload
 from outcrop.tasks import Tasks
 
-RUN_SEGMENTS = 8
-"""Segments read, sealed and written at once: 8 MiB, large enough that a request's latency does not count."""
-BYTES_IN_MEMORY_PER_RUN = 2 * RUN_SEGMENTS * envelope.SEGMENT_BYTES
-"""A run on its way takes room for its plaintext and for its ciphertext."""
+log = structlog.get_logger()
+
+PART_SEGMENTS = 16
+"""Segments of a part: 16 MiB. A request's latency does not count in it, and a kill costs little."""
+MOST_PARTS = 9_000
+"""S3 takes 10,000 parts of an upload: files of more than 140 GiB have larger ones."""
+BYTES_IN_MEMORY_PER_PART = (PART_SEGMENTS + 2) * envelope.SEGMENT_BYTES
+"""What a part takes on its way, at most: two segments, and in an S3 vault the whole part."""
+FILES_AT_ONCE = 4
+"""Enough that the small files of a model do not wait for each other; few enough that large ones end in turn."""
+RECORD_EVERY_BYTES = 256 << 20
+"""How much may have to be read again after a kill, besides the parts that were under way."""
 
 
 async def make_data_key(tools: ImportTools, job: ImportJob) -> None:
@@ -50,54 +67,204 @@ async def open_data_key(tools: ImportTools, job: ImportJob) -> bytes:
     return keywrap.unwrap(wrapped=job.wrapped_key, wrapping_key=wrapping_key, artifact_id=job.artifact_id)
 
 
-async def copy_file(
-    tools: ImportTools, job: ImportJob, *, store: ObjectStore, source: SourceObject, path: str, counter: ByteCounter
-) -> ManifestFile:
-    """Seals one object into the staged artifact; synced when this returns.
+async def copy_files(
+    tools: ImportTools,
+    job: ImportJob,
+    *,
+    store: ObjectStore,
+    chosen: Mapping[str, SourceObject],
+    counter: ByteCounter,
+) -> list[CopiedFile]:
+    """Seals the chosen objects into the staged artifact, all synced when this returns; in the order of `chosen`.
+
+    Args:
+        tools: the ports and limits.
+        job: whose artifact is written.
+        store: where the objects are.
+        chosen: the objects, pinned, by their path in the model.
+        counter: is told of the bytes.
 
     Raises:
         SourceChangedError, SourceDeniedError, SourceMissingError: the source is no longer what was pinned.
+        SourceDamagedError: an object's bytes are not those that its stored checksum is of, twice.
         StorageError: the vault cannot take the bytes.
         UnavailableError: the source or the vault was away for longer than an outage may last.
     """
-    stored = file_path(path)
-    sealed = envelope.SealedFile(
-        data_key=await open_data_key(tools, job),
-        associated_data=associated_data(job.artifact_id, stored),
-        plain_bytes=source.size_bytes,
-        header=envelope.new_header(tools.random_bytes(envelope.HEADER_BYTES - 1)),
-    )
-    runs = envelope.runs(source.size_bytes, RUN_SEGMENTS)
-    digests = [""] * len(runs)
+    copier = _Copier(tools, job, store=store, counter=counter, data_key=await open_data_key(tools, job))
+    known = await tools.journal.find(job.artifact_id)
+    places = asyncio.Semaphore(FILES_AT_ONCE)
 
-    async def copy_run(number: int, run: envelope.Run, target: VaultFile) -> None:
-        data = await through_outages(
-            lambda: store.read(source, run.plain_begin, run.plain_end), clock=tools.clock, outage_s=tools.outage_s
+    async def copy(path: str, source: SourceObject) -> CopiedFile:
+        async with places:
+            return await copier.copy(path, source, known.get(file_path(path)))
+
+    async with Tasks() as tasks:
+        copies = [tasks.create_task(copy(path, source)) for path, source in chosen.items()]
+    return [each.result() for each in copies]
+
+
+class _Copier:
+    """What the copies of an import's files share."""
+
+    def __init__(
+        self, tools: ImportTools, job: ImportJob, *, store: ObjectStore, counter: ByteCounter, data_key: bytes
+    ) -> None:
+        self._tools = tools
+        self._job = job
+        self._store = store
+        self._counter = counter
+        self._data_key = data_key
+        self._buffers = Buffers()
+
+    async def copy(self, path: str, source: SourceObject, known: SealedSoFar | None) -> CopiedFile:
+        """Copies a file, or what is missing of it; once more from the beginning when its checksum is another."""
+        try:
+            return await self._attempt(path, source, known)
+        except SourceDamagedError as error:
+            # It may have been the way, not the object. Under a new header: no nonce seals two plaintexts.
+            log.warning("read_again", job_arn=self._job.arn, source=error.key, reason=str(error))
+            await self._counter.add(-source.size_bytes)
+            return await self._attempt(path, source, None)
+
+    async def _attempt(self, path: str, source: SourceObject, known: SealedSoFar | None) -> CopiedFile:
+        tools, stored = self._tools, file_path(path)
+        done = await self._taken_up(known, source)
+        if done is None:
+            done = await self._begun(stored, source)
+        sealed = envelope.SealedFile(
+            data_key=self._data_key,
+            associated_data=associated_data(self._job.artifact_id, stored),
+            plain_bytes=source.size_bytes,
+            header=done.header,
         )
-        ciphertext, digests[number] = await asyncio.to_thread(_seal, sealed, run, data)
-        await target.write(run.sealed_begin, ciphertext)
-        await counter.add(run.plain_bytes)
+        runs = envelope.runs(source.size_bytes, done.upload.part_bytes // envelope.SEGMENT_BYTES)
+        await self._counter.add(sum(runs[number].plain_bytes for number in done.parts))
+        parts = dict(done.parts)
+        if len(parts) < len(runs):
+            recorder = _Recorder(tools, done.upload)
+            async with Tasks() as tasks:
+                for number, run in enumerate(runs):
+                    if number in parts:
+                        continue
+                    # Taken here, so that a file of a million parts makes tasks only as fast as there is memory for
+                    # them, and given back by the task's end, so that one cancelled before it began gives it back too.
+                    await tools.runs_in_memory.acquire()
+                    tasks.create_task(
+                        self._copy_part(source, sealed, done.upload, number, run, parts, recorder)
+                    ).add_done_callback(lambda _: tools.runs_in_memory.release())
+            await recorder.record()
+        copied = _held_against_stored(path, source, done.header, runs, parts)
+        if await tools.staging.is_open(done.upload):
+            await through_outages(
+                lambda: tools.staging.finish(done.upload, [parts[number].receipt for number in range(len(runs))]),
+                clock=tools.clock,
+                outage_s=tools.outage_s,
+            )
+        return copied
 
-    async with tools.vault.create(job.artifact_id, stored, envelope.sealed_size(source.size_bytes)) as target:
-        await target.write(0, sealed.header)
-        async with Tasks() as tasks:
-            for number, run in enumerate(runs):
-                # Taken here, so that a file of a million runs makes tasks only as fast as there is memory for them,
-                # and given back by the task's end, so that one cancelled before it began gives it back too.
-                await tools.runs_in_memory.acquire()
-                tasks.create_task(copy_run(number, run, target)).add_done_callback(
-                    lambda _: tools.runs_in_memory.release()
-                )
-    return ManifestFile(
+    async def _copy_part(
+        self,
+        source: SourceObject,
+        sealed: envelope.SealedFile,
+        upload: Upload,
+        number: int,
+        run: envelope.Run,
+        parts: dict[int, SealedPart],
+        recorder: _Recorder,
+    ) -> None:
+        tools, stored = self._tools, source.checksum
+        wanted = stored if stored is not None and checksum.is_combinable(stored) else None
+        with self._buffers.taken() as buffers, tools.staging.part(upload, number) as writer:
+            sink = SealingSink(sealed, run, writer, buffers=buffers, stored=wanted)
+            await through_outages(
+                lambda: self._store.stream(source, sink.place, run.plain_end, sink),
+                clock=tools.clock,
+                outage_s=tools.outage_s,
+                progress=lambda: sink.place,
+            )
+            receipt = await through_outages(writer.finish, clock=tools.clock, outage_s=tools.outage_s)
+            parts[number] = sink.part(number, receipt)
+        await self._counter.add(run.plain_bytes)
+        await recorder.add(parts[number], run.plain_bytes)
+
+    async def _taken_up(self, known: SealedSoFar | None, source: SourceObject) -> SealedSoFar | None:
+        """Returns what an interrupted copy of the file left, if it can be gone on with."""
+        if known is None or known.upload.size_bytes != envelope.sealed_size(source.size_bytes):
+            return None
+        if await self._tools.staging.is_open(known.upload):
+            return known
+        # Killed after it was finished: then the file is there, whole, under the header that was recorded.
+        is_whole = len(known.parts) == known.upload.part_count
+        return known if is_whole and await self._has_header(known) else None
+
+    async def _has_header(self, known: SealedSoFar) -> bool:
+        upload = known.upload
+        try:
+            found = await self._tools.vault.read(upload.artifact_id, upload.path, 0, len(known.header))
+        except IntegrityError:
+            return False
+        return bytes(found) == known.header
+
+    async def _begun(self, stored: str, source: SourceObject) -> SealedSoFar:
+        tools = self._tools
+        header = envelope.new_header(tools.random_bytes(envelope.HEADER_BYTES - 1))
+        segments = envelope.segment_count(source.size_bytes)
+        upload = await tools.staging.begin(
+            self._job.artifact_id,
+            stored,
+            size_bytes=envelope.sealed_size(source.size_bytes),
+            part_bytes=max(PART_SEGMENTS, -(-segments // MOST_PARTS)) * envelope.SEGMENT_BYTES,
+        )
+        await tools.journal.begin(upload, header)
+        return SealedSoFar(upload=upload, header=header, parts={})
+
+
+class _Recorder:
+    """Writes finished parts of one file into the journal, many at once, after their bytes were synced."""
+
+    def __init__(self, tools: ImportTools, upload: Upload) -> None:
+        self._tools = tools
+        self._upload = upload
+        self._waiting: list[SealedPart] = []
+        self._waiting_bytes = 0
+        self._lock = asyncio.Lock()
+
+    async def add(self, part: SealedPart, size_bytes: int) -> None:
+        """Keeps a part in mind, and records all that wait when they are many bytes."""
+        self._waiting.append(part)
+        self._waiting_bytes += size_bytes
+        if self._waiting_bytes >= RECORD_EVERY_BYTES and not self._lock.locked():
+            await self.record()
+
+    async def record(self) -> None:
+        """Records what waits."""
+        async with self._lock:
+            parts, self._waiting, self._waiting_bytes = self._waiting, [], 0
+            await self._tools.staging.sync(self._upload)
+            await self._tools.journal.add(self._upload, parts)
+
+
+def _held_against_stored(
+    path: str,
+    source: SourceObject,
+    header: bytes,
+    runs: Sequence[envelope.Run],
+    parts: Mapping[int, SealedPart],
+) -> CopiedFile:
+    """Returns the record of a file whose parts are all there. Raises SourceDamagedError."""
+    in_order = [parts[number] for number in range(len(runs))]
+    stored = source.checksum
+    if stored is not None and checksum.is_combinable(stored):
+        actual = checksum.of_pieces(stored, [piece for part in in_order for piece in part.pieces])
+        if actual != stored.value:
+            raise SourceDamagedError(str(source), algorithm=stored.algorithm, expected=stored.value, actual=actual)
+    whole = checksum.combined(
+        Piece(size_bytes=run.plain_bytes, value=part.crc64nvme) for run, part in zip(runs, in_order, strict=True)
+    )
+    return CopiedFile(
         path=path,
         size_bytes=source.size_bytes,
-        run_segments=RUN_SEGMENTS,
-        run_sha256=tuple(digests),
+        header=header,
+        crc64nvme=checksum.encoded(whole),
         source=source,
     )
-
-
-def _seal(sealed: envelope.SealedFile, run: envelope.Run, data: Buffer) -> tuple[memoryview, str]:
-    ciphertext = memoryview(bytearray(run.sealed_bytes))
-    sealed.seal(run, data, ciphertext)
-    return ciphertext, hashlib.sha256(data).hexdigest()

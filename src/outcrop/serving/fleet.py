@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from outcrop.errors import ModelNotReadyError, ThrottledError, UnavailableError
+from outcrop.errors import ModelNotReadyError, NotFoundError, ThrottledError, UnavailableError
 from outcrop.ports import Clock, CopyHost, RunningEngine
 from outcrop.records import ServableModel
 from outcrop.serving.copy_state import Copy, CopyEnd, CopyState
@@ -55,6 +55,7 @@ class Fleet:
         """By model ARN, the copy that requests are sent to."""
         self._tasks: dict[Copy, asyncio.Task[None]] = {}
         """Every copy that takes room: also those that are no longer sent requests."""
+        self._retired: set[str] = set()
         self._wanting_room: Counter[str] = Counter()
         self._waiting = 0
         self._load_s: dict[str, float] = {}
@@ -72,6 +73,7 @@ class Fleet:
 
         Raises:
             ModelNotReadyError: the copy was not loaded in time; its load goes on.
+            NotFoundError: the model was retired.
             ThrottledError: every place was taken by a copy in use, the copy has too many requests, or too many wait.
             UnavailableError: the fleet is closed.
             EngineError, IntegrityError, KeyUnavailableError, StorageError: the load failed.
@@ -112,6 +114,14 @@ class Fleet:
         await asyncio.wait({task})
         self._load_s.pop(model_arn, None)
 
+    async def retire(self, model_arn: str) -> None:
+        """Drains a model that is no more: who still has it in hand, from before it went, gets no copy of it either.
+
+        ARNs are never given out twice, so this one is remembered for as long as the process runs.
+        """
+        self._retired.add(model_arn)
+        await self.drain(model_arn)
+
     async def close(self) -> None:
         """Ends every copy, also those in use, and takes no more requests."""
         self._closing.set()
@@ -130,6 +140,8 @@ class Fleet:
         while True:
             if self._closing.is_set():
                 raise _stopping()
+            if model.arn in self._retired:
+                raise NotFoundError(f"Could not find the imported model {model.arn}.")
             copy = self._copies.get(model.arn)
             if copy is not None and copy.has_died:
                 self._end(copy, CopyEnd.DIED)

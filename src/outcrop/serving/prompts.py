@@ -26,8 +26,8 @@ class OpenedArtifact(Protocol):
         """Path within the model, and plaintext size in bytes, of each file."""
         ...
 
-    async def read_into(self, path: str, target: memoryview) -> None:
-        """Unseals a whole file into memory of its size."""
+    async def read(self, path: str) -> bytes:
+        """Returns the plaintext of a file that is small."""
         ...
 
 
@@ -71,10 +71,5 @@ class Prompts:
         from outcrop.artifact.prompts import FILES, PromptCounter  # noqa: PLC0415
 
         artifact = await self._open_artifact(model)
-        contents: dict[str, bytes] = {}
-        for path, size in artifact.files:
-            if path in FILES:
-                data = bytearray(size)
-                await artifact.read_into(path, memoryview(data))
-                contents[path] = bytes(data)
+        contents = {path: await artifact.read(path) for path, _ in artifact.files if path in FILES}
         return await asyncio.to_thread(PromptCounter, contents)

@@ -114,7 +114,9 @@ class Gateway:
             return
         started = self._clock.monotonic()
         exchange = _Exchange(scope=scope, receive=receive, send=send, request_id=self._new_request_id())
-        operation, served = await self._serve(exchange)
+        # Every line that is logged on behalf of the request says which one it is.
+        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            operation, served = await self._serve(exchange)
         seconds = self._clock.monotonic() - started
         name = None if operation is None else operation.name
         self._observe(name or "", served.status, seconds)

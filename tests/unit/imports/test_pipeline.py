@@ -2,13 +2,12 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 
 import pytest
-from tests.samples import TENANT, sample_job
+from tests.samples import TENANT, sample_job, sample_reading
 
 from outcrop.artifact.host import ANYWHERE, Host
 from outcrop.errors import EngineError, OutcropError, ProofFailedError, SourceChangedError, UnavailableError
@@ -17,10 +16,11 @@ from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import RunStep
-from outcrop.records import ImportJob, JsonObject, JsonValue, ModelFacts, ServableModel, Stage
+from outcrop.records import ImportJob, JsonObject, JsonValue, ModelFacts, ServableModel, Stage, Upload
 from outcrop.serving.unsealing import open_artifact
 from outcrop.testing.catalog import FakeCatalog
 from outcrop.testing.clock import FakeClock
+from outcrop.testing.journal import FakeCopyJournal
 from outcrop.testing.keys import SERVICE_KEY, FakeKeyService
 from outcrop.testing.store import FakeObjectStore
 from outcrop.testing.vault import FakeVault
@@ -41,11 +41,12 @@ class World:
 
     store: FakeObjectStore
     vault: FakeVault = field(default_factory=FakeVault)
+    journal: FakeCopyJournal = field(default_factory=FakeCopyJournal)
     keys: FakeKeyService = field(default_factory=FakeKeyService)
     catalog: FakeCatalog = field(default_factory=FakeCatalog)
     clock: FakeClock = field(default_factory=FakeClock)
     records: dict[str, JsonValue] = field(default_factory=dict)
-    drained: list[str] = field(default_factory=list)
+    retired: list[str] = field(default_factory=list)
     prove: Callable[[ServableModel, ModelFacts], Awaitable[JsonObject]] | None = None
     host: Host = ANYWHERE
 
@@ -58,20 +59,22 @@ class World:
         async def prove(_model: ServableModel, _facts: ModelFacts) -> JsonObject:
             return EVIDENCE
 
-        async def drain(arn: str) -> None:
-            self.drained.append(arn)
+        async def retire(arn: str) -> None:
+            self.retired.append(arn)
 
         made = iter(range(1000))
         return ImportTools(
             jobs=self.catalog.jobs,
             models=self.catalog.models,
+            artifacts=self.catalog.artifacts,
             vault=self.vault,
+            staging=self.vault,
+            journal=self.journal,
             keys=self.keys,
             clock=self.clock,
             open_source=open_source,
-            open_artifact=partial(open_artifact, vault=self.vault, keys=self.keys),
             prove=self.prove or prove,
-            drain=drain,
+            retire=retire,
             host=self.host,
             random_bytes=lambda count: hashlib.shake_256(str(next(made)).encode()).digest(count),
             profile="outcrop",
@@ -108,9 +111,10 @@ async def world() -> World:
 
 def require_nothing_left(world: World) -> None:
     """A failed import leaves no bytes, no model, no loaded copy and no key."""
-    assert (world.vault.staged, world.vault.published) == ({}, {})
+    assert (world.vault.staged, world.vault.published, world.vault.uploads) == ({}, {}, {})
+    assert world.journal.files == {}
     assert world.catalog.model_rows == {}
-    assert world.drained == [sample_job().model_arn]
+    assert world.retired == [sample_job().model_arn]
     assert world.catalog.job_rows[sample_job().id].wrapped_key is None
 
 
@@ -119,17 +123,14 @@ async def test_an_import_completes(world: World) -> None:
     job = await world.run()
 
     model = await world.catalog.models.get(TENANT, "model-1")
-    artifact = await open_artifact(
-        ServableModel(arn=model.arn, artifact=model.artifact), vault=world.vault, keys=world.keys
-    )
+    servable = ServableModel(arn=model.arn, artifact=model.artifact)
+    artifact = await open_artifact(servable, sample_reading(world.vault, world.keys))
     assert job.stage is Stage.COMPLETED
     assert job.wrapped_key is None
     assert (model.facts.architecture, model.facts.is_instruct, model.evidence) == ("llama", True, EVIDENCE)
     assert sorted(path for path, _ in artifact.files) == sorted(path.name for path in MODEL.iterdir())
-    for path, size in artifact.files:
-        plaintext = bytearray(size)
-        await artifact.read_into(path, memoryview(plaintext))
-        assert plaintext == (MODEL / path).read_bytes()
+    for path, _ in artifact.files:
+        assert await artifact.read(path) == (MODEL / path).read_bytes()
 
 
 async def test_the_stages_are_those_of_the_design(world: World) -> None:
@@ -151,7 +152,7 @@ async def test_the_stages_are_those_of_the_design(world: World) -> None:
 
 async def test_a_model_that_does_not_fit_here_fails_before_its_weights_move(world: World) -> None:
     """The message has both numbers, and nothing was copied."""
-    world.host = Host(memory_bytes=1000, must_hold=True)
+    world.host = Host(memory_bytes=1000, must_run=True)
 
     job = await world.run()
 
@@ -258,14 +259,14 @@ async def test_a_model_that_does_not_generate_is_not_published(world: World, fai
 
 async def test_bytes_that_rot_in_the_vault_are_noticed(world: World) -> None:
     """Verify reads back what was stored, not what was sent."""
-    create = world.vault.create
+    finish = world.vault.finish
 
-    def rotting(artifact_id: str, path: str, size_bytes: int) -> object:
-        if path == "manifest":
-            world.vault.staged[artifact_id]["files/model.safetensors"][2_000_000] ^= 1
-        return create(artifact_id, path, size_bytes)
+    async def rotting(upload: Upload, receipts: Sequence[str]) -> None:
+        await finish(upload, receipts)
+        if upload.path == "files/model.safetensors":
+            world.vault.staged[upload.artifact_id][upload.path][2_000_000] ^= 1
 
-    world.vault.create = rotting
+    world.vault.finish = rotting
     job = await world.run()
 
     assert job.stage is Stage.FAILED
@@ -276,11 +277,11 @@ async def test_bytes_that_rot_in_the_vault_are_noticed(world: World) -> None:
 STEPS = [
     "plan",
     "check",
+    "share",
     "prepare",
-    "copy config.json",
-    "copy model.safetensors",
-    "manifest",
+    "copy",
     "verify",
+    "manifest",
     "prove",
     "publish",
 ]

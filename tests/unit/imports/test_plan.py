@@ -2,10 +2,10 @@
 
 import pytest
 
-from outcrop.errors import SourceMissingError, SourceUnusableError
+from outcrop.errors import SourceChangedError, SourceMissingError, SourceUnusableError
 from outcrop.imports import plan as planning
-from outcrop.imports.plan import plan
-from outcrop.records import SourceLocation
+from outcrop.imports.plan import pin, plan
+from outcrop.records import Checksum, ChecksumType, SourceLocation
 from outcrop.testing.store import FakeObjectStore
 
 pytestmark = pytest.mark.anyio
@@ -43,3 +43,27 @@ async def test_a_whole_bucket_by_mistake_is_refused(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(SourceUnusableError, match="more than 5 objects"):
         await plan(store, SourceLocation.parse("s3://b/"))
+
+
+async def test_pins_come_in_the_order_of_the_objects() -> None:
+    """Each object keeps its place, however many are asked about at once."""
+    store = FakeObjectStore({"b": {f"m/{number:03}": b"x" * number for number in range(100)}})
+    kept = Checksum(algorithm="CRC32", value="AAAAAA==", type=ChecksumType.FULL_OBJECT)
+    store.checksums["m/007"] = kept
+    found = await plan(store, SourceLocation.parse("s3://b/m"))
+
+    pinned = await pin(store, found)
+
+    assert [item.key for item in pinned] == [item.key for item in found]
+    assert [item.key for item in pinned if item.checksum == kept] == ["m/007"]
+
+
+async def test_an_object_that_changed_since_the_listing_is_named() -> None:
+    """The import ends before a byte of the weights is read."""
+    bucket = {"m/config.json": b"{}"}
+    store = FakeObjectStore({"b": bucket})
+    found = await plan(store, SourceLocation.parse("s3://b/m"))
+    bucket["m/config.json"] = b"[]"
+
+    with pytest.raises(SourceChangedError, match=r"s3://b/m/config\.json"):
+        await pin(store, found)

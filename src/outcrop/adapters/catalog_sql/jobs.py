@@ -269,6 +269,7 @@ def job_row(job: ImportJob) -> dict[str, Any]:
         "failure_message": job.failure_message,
         "report": job.report,
         "wrapped_key": job.wrapped_key,
+        "shared_artifact_id": job.shared_artifact_id,
     }
 
 
@@ -301,6 +302,7 @@ def _job_of(row: sa.Row[Any]) -> ImportJob:
         progress=_progress_of(row),
         report=row.report,
         wrapped_key=row.wrapped_key,
+        shared_artifact_id=row.shared_artifact_id,
     )
 
 

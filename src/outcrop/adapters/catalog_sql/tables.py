@@ -70,10 +70,13 @@ import_jobs = sa.Table(
     sa.Column("failure_message", sa.Text),
     sa.Column("report", Document),
     sa.Column("wrapped_key", sa.LargeBinary),
+    sa.Column("shared_artifact_id", sa.String(12)),
+    sa.Column("is_released", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("account", "region", "name", name="uq_import_jobs_name"),
     sa.UniqueConstraint("account", "region", "client_request_token", name="uq_import_jobs_token"),
     sa.Index("ix_import_jobs_created", "account", "region", "created_at", "id"),
     sa.Index("ix_import_jobs_stage", "account", "region", "stage", "created_at", "id"),
+    sa.Index("ix_import_jobs_shared", "shared_artifact_id"),
 )
 
 # Two running imports cannot promise the same model name; after a failure the name is free again.
@@ -115,6 +118,20 @@ imported_models = sa.Table(
     sa.Index("ix_imported_models_artifact", "artifact_id"),
 )
 
+# The published artifacts that a new import may share. A row is there exactly as long as somebody holds the artifact;
+# who adds or takes a holder locks the row first.
+artifacts = sa.Table(
+    "artifacts",
+    metadata,
+    sa.Column("id", sa.String(12), primary_key=True),
+    sa.Column("account", sa.String(12), nullable=False),
+    sa.Column("region", sa.String(20), nullable=False),
+    sa.Column("key_arn", sa.Text, nullable=False),
+    sa.Column("content_sha256", sa.String(64), nullable=False),
+    sa.Column("manifest_sha256", sa.String(64), nullable=False),
+    sa.Index("ix_artifacts_content", "content_sha256"),
+)
+
 tags = sa.Table(
     "tags",
     metadata,
@@ -140,4 +157,26 @@ users_version = sa.Table(
     metadata,
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("version", sa.BigInteger, nullable=False),
+)
+
+copies = sa.Table(
+    "copies",
+    metadata,
+    sa.Column("artifact_id", sa.String(12), primary_key=True),
+    sa.Column("path", sa.String(1100), primary_key=True),
+    sa.Column("upload_id", sa.Text, nullable=False),
+    sa.Column("size_bytes", sa.BigInteger, nullable=False),
+    sa.Column("part_bytes", sa.BigInteger, nullable=False),
+    sa.Column("header", sa.LargeBinary, nullable=False),
+)
+
+copied_parts = sa.Table(
+    "copied_parts",
+    metadata,
+    sa.Column("artifact_id", sa.String(12), primary_key=True),
+    sa.Column("path", sa.String(1100), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True),
+    sa.Column("receipt", sa.Text, nullable=False),
+    sa.Column("crc64nvme", sa.String(16), nullable=False),
+    sa.Column("pieces", Document, nullable=False),
 )

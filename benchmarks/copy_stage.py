@@ -1,0 +1,189 @@
+"""Outcrop's copy stage in a process of its own, as an import runs it: real store, vault, catalog and data key.
+
+    python -m benchmarks.copy_stage '{"url": …, "vault": …, "keys": […], "memory_mib": 256, "then": "nothing"}'
+
+Prints one JSON object: seconds, processor seconds, peak memory; with "then": "where", where the threads' time went;
+with "then": "load", how fast the sealed files come into memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from outcrop.adapters import store_s3, vault_local
+from outcrop.adapters.catalog_sql import Database, SqlCopyJournal, SqlJobCatalog, SqlModelCatalog
+from outcrop.adapters.clock_system import SystemClock
+from outcrop.adapters.keys_local import LocalKeyring
+from outcrop.adapters.memory_files import PARALLEL_FILES, MemoryFiles
+from outcrop.arn import Tenant
+from outcrop.artifact import checksum, envelope
+from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART, copy_files, make_data_key
+from outcrop.imports.progress import ByteCounter
+from outcrop.imports.tools import ImportTools
+from outcrop.imports.verify import candidate, verify_files, write_manifest
+from outcrop.records import ImportJob, ImportRequest, Progress, SourceObject, Stage, StageEntry
+from outcrop.serving.unsealing import PARALLEL_RUNS, open_artifact
+
+MIB = 1 << 20
+
+
+async def run(given: dict[str, Any]) -> dict[str, Any]:
+    """Copies, and measures it."""
+    work = Path(given["vault"])
+    database = Database(f"sqlite:///{work / 'catalog.sqlite'}")
+    database.migrate()
+    clock = SystemClock()
+    keys = LocalKeyring(work / "keyring.json", account="000000000000", region="us-east-1")
+    vault = vault_local.LocalVault(work / "vault")
+    store = store_s3.S3ObjectStore(boto3.Session(), {})
+    tools = ImportTools(
+        jobs=SqlJobCatalog(database),
+        models=SqlModelCatalog(database),
+        vault=vault,
+        staging=vault,
+        journal=SqlCopyJournal(database),
+        keys=keys,
+        clock=clock,
+        open_source=lambda _job: _never(),
+        prove=lambda _model, _facts: _never(),
+        drain=lambda _arn: _never(),
+        supported_by_engine=frozenset,
+        random_bytes=secrets.token_bytes,
+        profile="outcrop",
+        outage_s=0,
+        runs_in_memory=asyncio.Semaphore(given["memory_mib"] * MIB // BYTES_IN_MEMORY_PER_PART),
+    )
+    tenant = Tenant(account="000000000000", region="us-east-1")
+    at = clock.now()
+    job = await tools.jobs.create(
+        ImportJob(
+            id="benchmark000",
+            tenant=tenant,
+            request=ImportRequest(job_name="b", imported_model_name="b", role_arn="r", source_uri="s3://bucket/"),
+            model_id="benchmark001",
+            key_arn=await keys.resolve(None, tenant),
+            stage=Stage.COPY,
+            created_at=at,
+            modified_at=at,
+            progress=Progress(entries=(StageEntry(stage=Stage.COPY, at=at),)),
+        )
+    )
+    await make_data_key(tools, job)
+    job = await tools.jobs.get(None, job.id)
+    chosen = {key: await _pinned(store, given["bucket"], key) for key in given["keys"]}
+    total = sum(source.size_bytes for source in chosen.values())
+    spent = _watch() if given["then"] == "where" else {}
+    before, began = os.times(), time.perf_counter()
+    files = await copy_files(tools, job, store=store, chosen=chosen, counter=_counter(tools, job, total))
+    seconds, after = time.perf_counter() - began, os.times()
+    found = {
+        "seconds": seconds,
+        "cpu_s": after.user + after.system - before.user - before.system,
+        "peak_rss_mb": _peak_rss_mb(),
+        "bytes": total,
+        "threads_s": dict(spent),
+    }
+    if given["then"] == "load":
+        entries = await verify_files(tools, job, files, _counter(tools, job, total))
+        model = candidate(job, await write_manifest(tools, job, entries))
+        artifact = await open_artifact(model, vault=vault, keys=keys)
+        memory = MemoryFiles(run_dir=work / "run")
+        sizes = list(artifact.files)
+        found["load_s"], found["plain_s"] = [], []
+        for _ in range(given["rounds"]):
+            began = time.perf_counter()
+            async with memory.folder(sizes, artifact.read_into):
+                found["load_s"].append(time.perf_counter() - began)
+            plain = _PlainReader([Path(given["plain"]) / key for key in given["keys"]])
+            began = time.perf_counter()
+            async with memory.folder(sizes, plain.read_into):
+                found["plain_s"].append(time.perf_counter() - began)
+    database.close()
+    return found
+
+
+class _PlainReader:
+    """Copies plaintext files into memory with the threads that unsealing has."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self._files = {file.name: file for file in files}
+        self._threads = ThreadPoolExecutor(max_workers=min(PARALLEL_FILES * PARALLEL_RUNS, (os.cpu_count() or 1) + 4))
+
+    async def read_into(self, path: str, target: memoryview) -> None:
+        descriptor = os.open(self._files[Path(path).name], os.O_RDONLY)
+        step = 8 * MIB
+        try:
+            loop = asyncio.get_running_loop()
+            await asyncio.gather(
+                *(
+                    loop.run_in_executor(self._threads, os.preadv, descriptor, [target[at : at + step]], at)
+                    for at in range(0, len(target), step)
+                )
+            )
+        finally:
+            os.close(descriptor)
+
+
+async def _pinned(store: store_s3.S3ObjectStore, bucket: str, key: str) -> SourceObject:
+    """Pins an object that cannot be listed: nginx has no lists."""
+    head = await asyncio.to_thread(store._listing._client.head_object, Bucket=bucket, Key=key)  # noqa: SLF001
+    listed = SourceObject(bucket=bucket, key=key, size_bytes=head["ContentLength"], etag=head["ETag"])
+    return replace(await store.pin(listed), version_id=None)
+
+
+def _counter(tools: ImportTools, job: ImportJob, total: int) -> ByteCounter:
+    return ByteCounter(jobs=tools.jobs, clock=tools.clock, job_id=job.id, done=0, total=total)
+
+
+async def _never() -> Any:
+    raise AssertionError("the copy stage asked for what it does not need")
+
+
+def _watch() -> dict[str, float]:
+    """Counts the processor time of the copy's threads, by what they do: all of it, and what each step takes of it."""
+    spent: dict[str, float] = defaultdict(float)
+    lock = threading.Lock()
+
+    def watched(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            began = time.thread_time()
+            try:
+                return work(*args, **kwargs)
+            finally:
+                took = time.thread_time() - began
+                with lock:
+                    spent[name] += took
+
+        return timed
+
+    checksum.crc64nvme = watched("checksum", checksum.crc64nvme)
+    envelope.SealedFile.seal = watched("seal", envelope.SealedFile.seal)  # type: ignore[method-assign]
+    vault_local._LocalPart.write = watched("write", vault_local._LocalPart.write)  # type: ignore[method-assign]  # noqa: SLF001
+    store_s3.S3ObjectStore._stream = watched("all", store_s3.S3ObjectStore._stream)  # type: ignore[method-assign]  # noqa: SLF001
+    return spent
+
+
+def _peak_rss_mb() -> float:
+    """Peak resident memory of the process, in MB; not that of the parent, which `ru_maxrss` would begin with."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024 / 1e6
+    raise AssertionError("the kernel tells no VmHWM")
+
+
+if __name__ == "__main__":
+    print(json.dumps(asyncio.run(run(json.loads(sys.argv[1])))))
