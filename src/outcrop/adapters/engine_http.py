@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, suppress
 from http import HTTPStatus
 from typing import cast
 
@@ -17,6 +18,8 @@ from outcrop.records import JsonObject, JsonValue
 CONNECT_S = 5.0
 KEEP_CONNECTION_S = 2.0
 """uvicorn, under both engines, closes a quiet connection after 5 s: ours goes first, so none is used as it closes."""
+END_S = 1.0
+"""How long an engine may take to end a reply whose last event it has sent."""
 MAX_CONNECTIONS = 1000
 """No fewer than the requests that a fleet lets wait."""
 JSON_HEADERS = {"content-type": "application/json"}
@@ -80,6 +83,7 @@ class EngineHttp:
                     async for piece in pieces:
                         for data in lines.feed(piece):
                             if data == DONE:
+                                await _read_out(pieces)
                                 return
                             yield self._chunk(data)
         except httpx.RequestError as error:
@@ -122,6 +126,14 @@ class EngineHttp:
         code = error.get("code") if isinstance(error, Mapping) else None
         is_refusal = isinstance(code, int) and HTTPStatus.BAD_REQUEST <= code < HTTPStatus.INTERNAL_SERVER_ERROR
         raise self._failed(code if is_refusal and isinstance(code, int) else FAILED_STATUS, chunk)
+
+
+async def _read_out(pieces: AsyncIterator[bytes]) -> None:
+    """Reads the end of a reply, so that its connection can be used again; one that does not end is given up."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(END_S):
+            async for _ in pieces:
+                pass
 
 
 def translated(error: httpx.RequestError) -> OutcropError:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from outcrop.api import generate
 from outcrop.api.calls import Call, Reply
 from outcrop.api.converse import require_converse
-from outcrop.api.invoke import older_format
+from outcrop.api.invoke import parsed
 from outcrop.api.services import Services
-from outcrop.serving import bodies
 from outcrop.serving.converse import read_request
 
 
@@ -19,5 +18,5 @@ async def count_tokens(call: Call, services: Services) -> Reply:
         require_converse(model, profile=services.profile)
         request = read_request(asked["converse"]).chat
     else:
-        request = bodies.parse(bytes(asked["invokeModel"]["body"]), await older_format(services, model))
+        request = await parsed(bytes(asked["invokeModel"]["body"]), services, model)
     return Reply(output={"inputTokens": await generate.count(services, model, request)})

@@ -17,6 +17,9 @@ from outcrop.serving import bodies
 from outcrop.serving.bodies import ChunkWriter, InvokeRequest, ReplyIdentity, Schema, Timings
 from outcrop.serving.reading import ReplyReader, tool_names, with_calls
 
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+"""Made once: json.dumps would make an encoder for each chunk."""
+
 FORMAT_TAG = "outcrop:body-format"
 """The tag of a model that is to answer prompts as models did that were imported before 2025-11-11 (SPEC 10.4)."""
 
@@ -58,15 +61,18 @@ async def _read(call: Call, services: Services) -> _Asked:
         # Answering without the guardrail would let through what its owner forbids.
         raise ValidationError("guardrailIdentifier: this server has no guardrails.")
     model = await generate.model_of(call, services)
-    request = bodies.parse(bytes(call.params.get("body", b"")), await older_format(services, model))
+    request = await parsed(bytes(call.params.get("body", b"")), services, model)
     return _Asked(model=model, request=request, of_engine=await generate.fitted(services, model, request))
 
 
-async def older_format(services: Services, model: ImportedModel) -> Schema | None:
-    """Returns the format of prompts that a model keeps from an older import; None for the schemas of today."""
+async def parsed(body: bytes, services: Services, model: ImportedModel) -> InvokeRequest:
+    """Reads a body, in the format of prompts that the model keeps from an older import. Raises ValidationError."""
+    request = bodies.parse(body)
+    if request.schema is Schema.CHAT:
+        return request
     tags = await services.tags.get(model.tenant, ResourceKind.MODEL, model.id)
-    value = next((tag.value for tag in tags if tag.key == FORMAT_TAG), None)
-    return None if value is None else bodies.OLDER_FORMATS.get(value)
+    older = bodies.OLDER_FORMATS.get(next((tag.value for tag in tags if tag.key == FORMAT_TAG), ""))
+    return request if older is None else bodies.parse(body, older)
 
 
 async def _events(services: Services, asked: _Asked, began: float) -> AsyncGenerator[Event, None]:
@@ -93,7 +99,11 @@ def _chunk(document: JsonObject) -> Event:
 
 
 def _json(document: JsonObject) -> bytes:
-    return json.dumps(document, ensure_ascii=False).encode()
+    try:
+        return _encode(document).encode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair, as engines stream the halves of an emoji apart: escapes keep it for the client to join.
+        return json.dumps(document).encode()
 
 
 def _identity(services: Services, model: ImportedModel) -> ReplyIdentity:

@@ -39,6 +39,11 @@ class Prompt:
     arguments: JsonObject = field(default_factory=dict)
     """More variables of the template."""
 
+    @property
+    def letters(self) -> int:
+        """How much there is to count."""
+        return len(self.text) + sum(_size([*self.messages, self.tools, self.arguments]))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:

@@ -46,7 +46,7 @@ class Prompts:
             IntegrityError, KeyUnavailableError, StorageError, UnavailableError: the model's files cannot be read.
         """
         counter = await self._counter(model)
-        if not prompt.messages and len(prompt.text) <= LETTERS_AT_ONCE:
+        if prompt.letters <= LETTERS_AT_ONCE:
             return counter.count(prompt)
         return await asyncio.to_thread(counter.count, prompt)
 

@@ -6,6 +6,7 @@ contract (tests/contract/test_engine.py). A word is a token.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import re
@@ -23,6 +24,7 @@ WORDS = ("ever", "so", "many", "words", "and", "no", "model", "behind", "them,",
 REPLY_WORDS = 64
 """How many words an answer has that nothing cuts short."""
 
+LOGPROB = -0.5
 OK = 200
 
 CHAT_PATH = "/v1/chat/completions"
@@ -108,6 +110,8 @@ def answer(path: str, body: JsonObject) -> tuple[int, JsonObject]:
     text, generated, finish_reason = _generate(body)
     usage = {"prompt_tokens": _count(asked), "completion_tokens": generated, "total_tokens": _count(asked) + generated}
     choice: JsonObject = {"index": 0, "finish_reason": finish_reason}
+    if body.get("logprobs"):
+        choice = {**choice, "logprobs": _logprobs(text.split(), is_chat=path == CHAT_PATH)}
     if path == CHAT_PATH:
         choice = {**choice, "message": {"role": "assistant", "content": text}}
     else:
@@ -131,30 +135,54 @@ def chunks_of(path: str, reply: Mapping[str, Any]) -> Iterator[JsonObject]:
     yield {"id": "null", "model": MODEL, "choices": [], "usage": usage}
 
 
-async def app(
-    scope: Mapping[str, Any],
-    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
-) -> None:
-    """The null engine as an ASGI application, to be served on a port and used by its URL."""
-    if scope["type"] != "http":
-        raise NotImplementedError(f"the null engine speaks HTTP only, not {scope['type']}")
-    content, has_more = b"", True
-    while has_more:
-        message = await receive()
-        content += message.get("body", b"")
-        has_more = message.get("more_body", False)
-    status, document = _route(scope["method"], scope["path"], content)
-    is_stream = status == OK and scope["method"] == "POST" and json.loads(content).get("stream") is True
-    headers = [(b"content-type", b"text/event-stream" if is_stream else b"application/json")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    if not is_stream:
-        await send({"type": "http.response.body", "body": json.dumps(document).encode()})
-        return
-    for chunk in chunks_of(scope["path"], document):
-        data = f"data: {json.dumps(chunk)}\n\n".encode()
-        await send({"type": "http.response.body", "body": data, "more_body": True})
-    await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+Application = Callable[
+    [
+        Mapping[str, Any],
+        Callable[[], Awaitable[MutableMapping[str, Any]]],
+        Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ],
+    Awaitable[None],
+]
+
+
+def paced_app(chunk_s: float) -> Application:
+    """Returns the null engine as an ASGI application, to be served on a port and used by its URL.
+
+    Args:
+        chunk_s: how long a stream waits before each chunk, in seconds, as an engine that computes would.
+    """
+
+    async def app(
+        scope: Mapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError(f"the null engine speaks HTTP only, not {scope['type']}")
+        content, has_more = b"", True
+        while has_more:
+            message = await receive()
+            content += message.get("body", b"")
+            has_more = message.get("more_body", False)
+        status, document = _route(scope["method"], scope["path"], content)
+        is_stream = status == OK and scope["method"] == "POST" and json.loads(content).get("stream") is True
+        headers = [(b"content-type", b"text/event-stream" if is_stream else b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        if not is_stream:
+            await send({"type": "http.response.body", "body": json.dumps(document).encode()})
+            return
+        for chunk in chunks_of(scope["path"], document):
+            if chunk_s:
+                await asyncio.sleep(chunk_s)
+            data = f"data: {json.dumps(chunk)}\n\n".encode()
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+
+    return app
+
+
+app = paced_app(0)
+"""The null engine that answers at once."""
 
 
 def _route(method: str, path: str, content: bytes) -> tuple[int, JsonObject]:
@@ -181,6 +209,13 @@ def _generate(body: JsonObject) -> tuple[str, int, str]:
         if found is not None:
             return text[:found], generated, "stop"
     return text, min(allowed, REPLY_WORDS), "length" if allowed <= REPLY_WORDS else "stop"
+
+
+def _logprobs(words: list[str], *, is_chat: bool) -> JsonObject:
+    """Returns what every word is equally sure of."""
+    if is_chat:
+        return {"content": [{"token": word, "logprob": LOGPROB, "top_logprobs": []} for word in words]}
+    return {"tokens": list(words), "token_logprobs": [LOGPROB] * len(words)}
 
 
 def _count(asked: JsonValue) -> int:
