@@ -1,10 +1,15 @@
 """Values that several tests begin from."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 from outcrop.arn import Tenant
 from outcrop.records import ImportJob, ImportRequest, Network, Progress, Stage, StageEntry, Tag
+from outcrop.serving.unsealing import Reading
 from outcrop.testing.clock import BEGIN
-from outcrop.testing.keys import SERVICE_KEY
+from outcrop.testing.keys import SERVICE_KEY, FakeKeyService
+from outcrop.testing.vault import FakeVault
 
+THREADS = ThreadPoolExecutor(2, thread_name_prefix="unseal")
 TENANT = Tenant(account="000000000000", region="us-east-1")
 
 
@@ -29,3 +34,8 @@ def sample_job(number: int = 1, *, source_uri: str = "s3://models/m/") -> Import
         modified_at=BEGIN,
         progress=Progress(entries=(StageEntry(stage=Stage.QUEUED, at=BEGIN),)),
     )
+
+
+def sample_reading(vault: FakeVault, keys: FakeKeyService, *, is_local: bool = True) -> Reading:
+    """What artifacts are read with, from a vault that is a folder of this machine, or from one that is elsewhere."""
+    return Reading(vault=vault, keys=keys, threads=THREADS, thread_count=2, local=vault if is_local else None)

@@ -40,6 +40,10 @@ Buffer = bytes | bytearray | memoryview
 """What holds bytes on its way: anything that gives its memory without a copy."""
 
 
+WriteAt = Callable[[int, Buffer], None]
+"""Writes at an offset in bytes; blocks. From any thread, several at once, never twice the same range."""
+
+
 class Clock(Protocol):
     """Time, passed in so that tests can turn it."""
 
@@ -132,6 +136,26 @@ class Vault(Protocol):
 
     async def artifact_ids(self) -> Sequence[str]:
         """Lists the artifacts of which the vault holds anything, staged or published."""
+        ...
+
+
+class LocalReader(Protocol):
+    """A sealed file of this machine, open for reading by several threads."""
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fills the target from an offset; blocks. Raises IntegrityError for less, and StorageError."""
+        ...
+
+    def close(self) -> None:
+        """Ends the reading."""
+        ...
+
+
+class LocalReads(Protocol):
+    """A vault whose files are files of this machine: threads read them into memory of their own."""
+
+    def reader(self, artifact_id: str, path: str) -> LocalReader:
+        """Opens a sealed file, staged or published; blocks. Raises IntegrityError if there is none, StorageError."""
         ...
 
 

@@ -11,17 +11,20 @@ rename. So what has a name is whole, and what is in `artifacts` is whole for goo
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 from outcrop.errors import IntegrityError, StorageError
 from outcrop.ports import Buffer
 from outcrop.records import Upload
+
+_WITHOUT_EXTENTS = {"tmpfs", "ramfs", "nfs", "nfs4", "cifs", "fuse", "9p"}
 
 
 class LocalVault:
@@ -79,13 +82,11 @@ class LocalVault:
     @contextmanager
     def part(self, upload: Upload, number: int) -> Iterator[_LocalPart]:
         """Opens a part for writing."""
-        temporary = self._upload(upload.artifact_id, upload.id)
-        with _translated(temporary):
-            descriptor = os.open(temporary, os.O_WRONLY)
+        part = _LocalPart(self._upload(upload.artifact_id, upload.id), number * upload.part_bytes)
         try:
-            yield _LocalPart(descriptor, temporary, number * upload.part_bytes)
+            yield part
         finally:
-            os.close(descriptor)
+            part.close()
 
     async def sync(self, upload: Upload) -> None:
         """Returns once the parts that were finished before are there after a power cut."""
@@ -105,6 +106,11 @@ class LocalVault:
     async def read(self, artifact_id: str, path: str, start: int, end: int) -> Buffer:
         """Returns exactly [start, end) of a sealed file, staged or published. Raises IntegrityError for less."""
         return await asyncio.to_thread(self._read, artifact_id, path, start, end)
+
+    def reader(self, artifact_id: str, path: str) -> _LocalReader:
+        """Opens a sealed file for threads that read it; blocks. Raises IntegrityError if there is none."""
+        with _translated(self._artifacts):
+            return _LocalReader(self._open(artifact_id, path), self._artifacts, f"{path} of artifact {artifact_id}")
 
     async def size(self, artifact_id: str, path: str) -> int:
         """Returns the size of a sealed file in bytes, staged or published. Raises IntegrityError if there is none."""
@@ -142,19 +148,13 @@ class LocalVault:
                 os.close(descriptor)
 
     def _read(self, artifact_id: str, path: str, start: int, end: int) -> Buffer:
-        with _translated(self._artifacts):
-            descriptor = self._open(artifact_id, path)
-            try:
-                data = memoryview(bytearray(end - start))
-                done = 0
-                while done < len(data):
-                    count = os.preadv(descriptor, [data[done:]], start + done)
-                    if count == 0:
-                        raise IntegrityError(f"file {path} of artifact {artifact_id} is shorter than it was sealed")
-                    done += count
-                return data
-            finally:
-                os.close(descriptor)
+        reader = self.reader(artifact_id, path)
+        try:
+            data = memoryview(bytearray(end - start))
+            reader.read_into(start, data)
+            return data
+        finally:
+            reader.close()
 
     def _publish(self, artifact_id: str) -> None:
         with _translated(self._artifacts):
@@ -187,6 +187,29 @@ class LocalVault:
             return sorted(found)
 
 
+class _LocalReader:
+    """A sealed file that is being read."""
+
+    def __init__(self, descriptor: int, vault: Path, name: str) -> None:
+        self._descriptor = descriptor
+        self._vault = vault
+        self._name = name
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fills the target from an offset; blocks. Raises IntegrityError for less."""
+        done = 0
+        with _translated(self._vault):
+            while done < len(target):
+                count = os.preadv(self._descriptor, [target[done:]], offset + done)
+                if count == 0:
+                    raise IntegrityError(f"file {self._name} is shorter than it was sealed")
+                done += count
+
+    def close(self) -> None:
+        """Ends the reading."""
+        os.close(self._descriptor)
+
+
 class _LocalFile:
     """A staged file, still under its temporary name."""
 
@@ -200,19 +223,27 @@ class _LocalFile:
 
 
 class _LocalPart:
-    def __init__(self, descriptor: int, path: Path, offset: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, path: Path, offset: int) -> None:
+        self._descriptor: int | None = None
         self._path = path
         self._offset = offset
 
     def write(self, data: Buffer) -> None:
-        """Writes what follows."""
+        """Writes what follows. Opens the file here, in the writer's thread: even that may take its time."""
+        if self._descriptor is None:
+            with _translated(self._path):
+                self._descriptor = os.open(self._path, os.O_WRONLY)
         _write(self._descriptor, self._path, self._offset, data)
         self._offset += len(data)
 
     async def finish(self) -> str:
         """Ends the part; a file needs no receipt."""
         return ""
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
 
 def _write(descriptor: int, path: Path, offset: int, data: Buffer) -> None:
@@ -228,14 +259,41 @@ def _open_new(path: Path, size_bytes: int) -> int:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            if size_bytes > 0:
-                # A full disk is known now, not after an hour of copying.
-                os.posix_fallocate(descriptor, 0, size_bytes)
+            _take_space(descriptor, path.parent, size_bytes)
         except BaseException:
             os.close(descriptor)
             path.unlink()
             raise
         return descriptor
+
+
+def _take_space(descriptor: int, folder: Path, size_bytes: int) -> None:
+    """Gives a file its full size: a full disk is known now, not after an hour of copying. Raises OSError.
+
+    A disk gives extents and writes nothing. Where there are none (tmpfs takes every page at once, glibc writes into each
+    block of a network's file), what is free is looked at, and taken as it is written.
+    """
+    if size_bytes == 0:
+        return
+    if _kind(folder) in _WITHOUT_EXTENTS:
+        free = os.fstatvfs(descriptor)
+        if free.f_bavail * free.f_frsize < size_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.ftruncate(descriptor, size_bytes)
+    else:
+        os.posix_fallocate(descriptor, 0, size_bytes)
+
+
+def _kind(folder: Path) -> str:
+    """Returns the kind of a folder's file system, such as `ext4`; empty where Linux's table of mounts is not there."""
+    device = folder.stat().st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    with suppress(OSError):
+        for line in Path("/proc/self/mountinfo").read_text().splitlines():
+            fields, _, rest = line.partition(" - ")
+            if fields.split()[2] == wanted:
+                return rest.split()[0]
+    return ""
 
 
 def _keep(descriptor: int, temporary: Path, final: Path) -> None:

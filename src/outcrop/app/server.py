@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -33,6 +35,7 @@ from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.adapters.root_key import derived_key
+from outcrop.adapters.vault_local import LocalVault
 from outcrop.api.calls import Call
 from outcrop.api.operations import handlers
 from outcrop.api.permissions import Permissions
@@ -56,7 +59,7 @@ from outcrop.ports import Clock
 from outcrop.records import Caller, ImportJob, Principal
 from outcrop.serving.fleet import Fleet, FleetLimits
 from outcrop.serving.proof import prove_model
-from outcrop.serving.unsealing import open_artifact
+from outcrop.serving.unsealing import Reading, open_artifact
 from outcrop.settings import Settings, engine_environment, upstream_environment
 from outcrop.wire.authenticate import (
     Authenticator,
@@ -137,7 +140,12 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         jobs, models, tags = SqlJobCatalog(database), SqlModelCatalog(database), SqlTagCatalog(database)
         principals = Principals(user_catalog(database, root), clock, root=root)
         vault = open_vault(settings.vault_place, upstream_environment())
-        opened = partial(open_artifact, vault=vault, keys=keys)
+        cores = _cores()
+        threads = ThreadPoolExecutor(cores, thread_name_prefix="unseal")
+        stack.callback(threads.shutdown)
+        local = vault if isinstance(vault, LocalVault) else None
+        reading = Reading(vault=vault, keys=keys, threads=threads, thread_count=cores, local=local)
+        opened = partial(open_artifact, reading=reading)
 
         engine, capabilities = open_engine(settings, environment=engine_environment())
         memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
@@ -224,6 +232,11 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             observe=metrics.observe_request,
             trail=_trail(settings, stack),
         )
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @asynccontextmanager

@@ -108,7 +108,7 @@ def judge_memory(host: Host, *, weight_bytes: int, shape: Shape) -> Iterator[Fin
 def _too_small(host: Host, needed: int, there: int | None, where: str, is_needed: bool) -> Finding | None:  # noqa: FBT001  # from the table above
     if there is None or needed <= there:
         return None
-    severity = Severity.ERROR if host.must_hold and is_needed else None
+    severity = Severity.ERROR if host.must_run and is_needed else None
     return MEMORY.found(
         "",
         f"The weights take {rounded(needed)} of memory; {where} has {rounded(there)}.",

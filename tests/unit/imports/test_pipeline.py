@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from tests.samples import TENANT, sample_job
+from tests.samples import TENANT, sample_job, sample_reading
 
 from outcrop.artifact.host import ANYWHERE, Host
 from outcrop.errors import EngineError, OutcropError, ProofFailedError, SourceChangedError, UnavailableError
@@ -123,17 +123,14 @@ async def test_an_import_completes(world: World) -> None:
     job = await world.run()
 
     model = await world.catalog.models.get(TENANT, "model-1")
-    artifact = await open_artifact(
-        ServableModel(arn=model.arn, artifact=model.artifact), vault=world.vault, keys=world.keys
-    )
+    servable = ServableModel(arn=model.arn, artifact=model.artifact)
+    artifact = await open_artifact(servable, sample_reading(world.vault, world.keys))
     assert job.stage is Stage.COMPLETED
     assert job.wrapped_key is None
     assert (model.facts.architecture, model.facts.is_instruct, model.evidence) == ("llama", True, EVIDENCE)
     assert sorted(path for path, _ in artifact.files) == sorted(path.name for path in MODEL.iterdir())
-    for path, size in artifact.files:
-        plaintext = bytearray(size)
-        await artifact.read_into(path, memoryview(plaintext))
-        assert plaintext == (MODEL / path).read_bytes()
+    for path, _ in artifact.files:
+        assert await artifact.read(path) == (MODEL / path).read_bytes()
 
 
 async def test_the_stages_are_those_of_the_design(world: World) -> None:
@@ -155,7 +152,7 @@ async def test_the_stages_are_those_of_the_design(world: World) -> None:
 
 async def test_a_model_that_does_not_fit_here_fails_before_its_weights_move(world: World) -> None:
     """The message has both numbers, and nothing was copied."""
-    world.host = Host(memory_bytes=1000, must_hold=True)
+    world.host = Host(memory_bytes=1000, must_run=True)
 
     job = await world.run()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from tests.samples import TENANT, sample_job
+from tests.samples import TENANT, sample_job, sample_reading
 
 from outcrop.artifact import keywrap
 from outcrop.artifact.host import ANYWHERE
@@ -75,7 +75,7 @@ class World:
 
         async def prove(model: ServableModel, _facts: ModelFacts) -> JsonObject:
             if self.is_proof_real:
-                await open_artifact(model, vault=self.vault, keys=self.keys)
+                await open_artifact(model, sample_reading(self.vault, self.keys))
             return {"output_tokens": 1}
 
         async def retire(_arn: str) -> None:
@@ -130,12 +130,9 @@ class World:
 
     async def weights(self, model: ImportedModel) -> bytes:
         """What a model's own key opens."""
-        artifact = await open_artifact(
-            ServableModel(arn=model.arn, artifact=model.artifact), vault=self.vault, keys=self.keys
-        )
-        data = bytearray(WEIGHTS)
-        await artifact.read_into("model.safetensors", memoryview(data))
-        return bytes(data)
+        servable = ServableModel(arn=model.arn, artifact=model.artifact)
+        artifact = await open_artifact(servable, sample_reading(self.vault, self.keys))
+        return await artifact.read("model.safetensors")
 
 
 @pytest.fixture
