@@ -51,7 +51,8 @@ def known_architectures(command: str | None, registry: Registry) -> frozenset[st
     for program in (Path(command), Path(command).resolve()):
         for found in sorted(program.parent.parent.glob(f"lib/python3*/site-packages/{registry.file}")):
             with suppress(OSError, SyntaxError, ValueError):
-                return registry.also.union(_listed(found.read_text(), registry.names))
+                listed = frozenset(_listed(found.read_text(), registry.names))
+                return listed | registry.also if listed else listed
     return frozenset()
 
 
