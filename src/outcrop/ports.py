@@ -6,7 +6,7 @@ suite for each that every implementation passes. All errors are those of `errors
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -415,6 +415,13 @@ class RunningEngine(Protocol):
 
     async def post(self, path: str, body: JsonObject) -> JsonObject:
         """Sends a request and returns its reply. Raises ModelFailedError, ModelTimeoutError, EngineError."""
+        ...
+
+    def stream(self, path: str, body: JsonObject) -> AsyncGenerator[JsonObject, None]:
+        """Sends a request and yields the chunks of its reply as they come; closing it early frees the engine.
+
+        The last chunks tell the finish reason of each choice and the usage. Raises as `post` does, at any chunk.
+        """
         ...
 
     async def stop(self) -> None:

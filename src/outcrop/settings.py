@@ -239,6 +239,15 @@ class Settings:
         300.0, "A copy without requests for this long is unloaded, in seconds.", _at_least(1, float)
     )
     max_copies: int = _setting(3, "Models that may be loaded at once.", _at_least(1, int))
+    keep_warm: str = _setting(
+        "", "Models that stay loaded, and are loaded at the start: names or ARNs, with commas between.", _text
+    )
+    max_requests: int = _setting(
+        512, "Requests that one model may have at once; more get ThrottlingException.", _at_least(1, int)
+    )
+    max_waiting: int = _setting(
+        1000, "Requests that may wait for models to load at once; more get ThrottlingException.", _at_least(0, int)
+    )
     plaintext_dir: Path | None = _setting(
         None,
         "Folder that may hold plaintext weights while an engine loads them, where the platform has no memfd.",
@@ -260,6 +269,11 @@ class Settings:
     def scheme(self) -> str:
         """How the server is spoken to."""
         return "http" if self.tls_cert is None else "https"
+
+    @property
+    def kept_warm(self) -> frozenset[str]:
+        """The names and ARNs of the models that stay loaded."""
+        return frozenset(name.strip() for name in self.keep_warm.split(",") if name.strip())
 
     @property
     def vault_place(self) -> Path | str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from tests.contract.catalogs import LATER, OTHER, Catalog, model_of, published
@@ -208,12 +208,30 @@ async def test_lists_are_filtered(catalog: Catalog) -> None:
     assert await found() == ["job-3", "job-2", "job-1"]
     assert await found(name_contains="b-2") == ["job-2"]
     assert await found(name_contains="job_") == []
-    assert await found(created_after=BEGIN + timedelta(hours=2)) == ["job-3", "job-2"]
-    assert await found(created_before=BEGIN + timedelta(hours=1)) == ["job-1"]
+    assert await found(created_after=BEGIN + timedelta(hours=2)) == ["job-3"]
+    assert await found(created_before=BEGIN + timedelta(hours=2)) == ["job-1"]
+    assert await found(created_after=BEGIN, created_before=BEGIN + timedelta(hours=1)) == []
     assert await found(stages=frozenset({Stage.FAILED})) == ["job-2"]
     assert await found(stages=frozenset({Stage.COPY, Stage.QUEUED})) == ["job-3", "job-1"]
     assert await found(stages=frozenset(Stage), is_ascending=True) == ["job-1", "job-2", "job-3"]
     assert [job.request.job_name for job in await catalog.jobs.unfinished()] == ["job-1", "job-3"]
+
+
+async def test_a_shown_time_as_a_bound_leaves_out_what_has_it(catalog: Catalog) -> None:
+    """Lists show milliseconds and the catalog keeps microseconds: what was just seen must not come again."""
+    shown = BEGIN + timedelta(milliseconds=7)
+    await catalog.jobs.create(replace(sample_job(1), created_at=shown + timedelta(microseconds=345)))
+
+    async def count(**filters: object) -> int:
+        return len((await catalog.jobs.find(TENANT, ListQuery(limit=9, **filters))).items)
+
+    assert await count(created_after=shown) == 0
+    assert await count(created_after=shown - timedelta(milliseconds=1)) == 1
+    assert await count(created_before=shown) == 0
+    assert await count(created_before=shown + timedelta(microseconds=1)) == 1
+    assert await count(created_before=shown + timedelta(milliseconds=1)) == 1
+    assert await count(created_after=datetime.max.replace(tzinfo=UTC)) == 0
+    assert await count(created_before=datetime.max.replace(tzinfo=UTC)) == 1
 
 
 async def test_lists_leave_reports_out(catalog: Catalog) -> None:

@@ -80,10 +80,12 @@ class FaultyS3:
         """Upload id → bucket, key, parts."""
         self.faults: deque[Fault] = deque()
         """Of the next GETs of objects, one each."""
+        self.faults_from_bytes = 0
+        """Faults hit only GETs of at least so many bytes."""
         self.fault_for_all: Fault = Fault.NONE
         """Of every GET of an object once there are no others."""
         self.put_error: tuple[int, str] | None = None
-        """What every write is answered with."""
+        """What everything that takes space is answered with."""
         self.page_objects = 1000
         self.bytes_sent = 0
         """Of objects, to readers."""
@@ -97,9 +99,11 @@ class FaultyS3:
         """Keeps an object."""
         self.buckets.setdefault(bucket, {})[key] = Stored(data, dict(headers or {}))
 
-    def next_fault(self) -> Fault:
+    def next_fault(self, size_bytes: int) -> Fault:
         """Takes the fault of a GET."""
         with self.lock:
+            if size_bytes < self.faults_from_bytes:
+                return Fault.NONE
             return self.faults.popleft() if self.faults else self.fault_for_all
 
 
@@ -145,7 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif "attributes" in query:
             self._attributes(self.state.buckets[bucket][key])
         else:
-            self._get(bucket, key, self.state.next_fault())
+            self._get(bucket, key)
 
     def do_HEAD(self) -> None:
         """HeadObject."""
@@ -181,7 +185,7 @@ class _Handler(BaseHTTPRequestHandler):
         """CreateMultipartUpload, CompleteMultipartUpload, DeleteObjects."""
         bucket, key, query = self._target()
         body = self._body().decode()
-        if self.state.put_error is not None:
+        if self.state.put_error is not None and "delete" not in query:
             self._refuse(*self.state.put_error)
         elif "delete" in query:
             for name in re.findall(r"<Key>(.*?)</Key>", body):
@@ -209,29 +213,38 @@ class _Handler(BaseHTTPRequestHandler):
             self.state.buckets[bucket].pop(key, None)
         self._answer(204, b"")
 
-    def _get(self, bucket: str, key: str, fault: Fault) -> None:
+    def _get(self, bucket: str, key: str) -> None:
+        asked = self.headers.get("Range")
+        first, last = 0, len(self.state.buckets[bucket][key].data) - 1
+        if asked is not None:
+            first, last = (int(number) for number in asked.removeprefix("bytes=").split("-"))
+        fault = self.state.next_fault(last + 1 - first)
         if fault in ANSWERS:
             self._refuse(*ANSWERS[fault])
             return
-        if fault in (Fault.CHANGED, Fault.CHANGED_UNNOTICED):
-            self.state.put(bucket, key, bytes(len(self.state.buckets[bucket][key].data)))
+        self._change(bucket, key, fault)
         found = self.state.buckets[bucket][key]
         if self.headers.get("If-Match", found.etag) != found.etag and fault is not Fault.CHANGED_UNNOTICED:
             self._refuse(412, "PreconditionFailed")
             return
-        asked = self.headers.get("Range")
         self.state.gets.append((key, asked or ""))
         data, headers, status = found.data, {"ETag": found.etag, **found.headers}, 200
         if asked is not None and fault is not Fault.WHOLE:
-            first, last = (int(number) for number in asked.removeprefix("bytes=").split("-"))
             headers["Content-Range"] = f"bytes {first}-{min(last, len(data) - 1)}/{len(data)}"
             data, status = data[first : last + 1], 206
         if fault is Fault.WRONG:
             data = bytes([data[0] ^ 1]) + data[1:]
-        if fault not in (Fault.RESET, Fault.SHORT, Fault.STALL):
-            self.state.bytes_sent += len(data)
-            self._answer(status, data, headers)
+        if fault in (Fault.RESET, Fault.SHORT, Fault.STALL):
+            self._break_off(status, data, headers, fault)
             return
+        self.state.bytes_sent += len(data)
+        self._answer(status, data, headers)
+
+    def _change(self, bucket: str, key: str, fault: Fault) -> None:
+        if fault in (Fault.CHANGED, Fault.CHANGED_UNNOTICED):
+            self.state.put(bucket, key, bytes(len(self.state.buckets[bucket][key].data)))
+
+    def _break_off(self, status: int, data: bytes, headers: Mapping[str, str], fault: Fault) -> None:
         self.send_response(status)
         for name, value in {**headers, "Content-Length": str(len(data))}.items():
             self.send_header(name, value)

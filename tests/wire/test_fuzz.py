@@ -18,11 +18,14 @@ from tests.samples import sample_job
 from tests.wire.fuzz import REGION, Sent, changed_request
 from tests.wire.modelled import Answered, require_modelled
 
+from outcrop.access.policy import parse
+from outcrop.access.throttle import Throttle
 from outcrop.adapters.catalog_sql import Database, SqlJobCatalog, SqlModelCatalog, SqlTagCatalog
 from outcrop.api.calls import Call, Event, Reply
 from outcrop.api.operations import handlers
+from outcrop.api.permissions import Permissions
 from outcrop.arn import Tenant
-from outcrop.records import ArtifactRef, ImportedModel, ModelFacts, Principal, Stage
+from outcrop.records import NO_QUOTAS, ArtifactRef, ImportedModel, ModelFacts, Principal, Stage
 from outcrop.testing.jobs import FakeJobEngine
 from outcrop.testing.keys import FakeKeyService
 from outcrop.testing.vault import FakeVault
@@ -32,6 +35,7 @@ from outcrop.wire.service import CONTROL, SERVICES, load_operations
 
 REQUESTS = 18_000
 TENANT_HERE = Tenant(account="123456789012", region=REGION)
+ALLOWED = parse({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
 STREAMING = {operation.name for operation in load_operations() if operation.events is not None}
 EVENTS = {
     "InvokeModelWithResponseStream": {"chunk": {"bytes": b"{}"}},
@@ -54,7 +58,7 @@ async def _generate(call: Call) -> Reply:
     return Reply(output=OUTPUTS.get(call.operation, {}), events=events)
 
 
-async def _drain(_model_arn: str) -> None:
+async def _retire(_model_arn: str) -> None:
     """No copy of a model runs here."""
 
 
@@ -88,7 +92,7 @@ async def _fill(jobs: SqlJobCatalog, models: SqlModelCatalog) -> None:
             is_customer_key=False,
             evidence={},
         )
-        await models.publish(model, allowed_from=frozenset(Stage))
+        await models.publish(model, content_sha256="cd" * 32, allowed_from=frozenset(Stage))
 
 
 async def _never(_job_id: str, _step: Any) -> None:
@@ -108,12 +112,16 @@ def gateway(tmp_path: Path, principal: Principal, clock: Any, served: list[str])
     database.migrate()
     jobs, models = SqlJobCatalog(database), SqlModelCatalog(database)
     asyncio.run(_fill(jobs, models))
+    tags = SqlTagCatalog(database)
     services: Any = SimpleNamespace(
         jobs=jobs,
         models=models,
-        fleet=SimpleNamespace(drain=_drain),
+        tags=tags,
+        fleet=SimpleNamespace(retire=_retire),
         vault=FakeVault(),
-        tags=SqlTagCatalog(database),
+        permissions=Permissions(policies_of=lambda _arn: (ALLOWED,), jobs=jobs, models=models, tags=tags),
+        throttle=Throttle({}),
+        quotas=NO_QUOTAS,
         keys=FakeKeyService(),
         job_engine=FakeJobEngine(_never),
         clock=clock,

@@ -9,6 +9,7 @@ import socket
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -101,6 +102,24 @@ def test_every_changed_request_over_http2_is_answered_as_modelled(
     assert statuses[200] + statuses[201] > HTTP2_REQUESTS / 50
     assert statuses[None] < HTTP2_REQUESTS / 5
     assert "request_failed" not in server.log()
+
+
+def test_an_idle_http2_connection_does_not_keep_the_server_from_stopping(tmp_path: Path) -> None:
+    """Nor does half a body: `running_server` waits for the end of the process, and would raise."""
+    (tmp_path / "buckets").mkdir()
+
+    with running_server(tmp_path / "data", "--buckets", str(tmp_path / "buckets")) as server:
+        url = urlsplit(server.variables["AWS_ENDPOINT_URL_BEDROCK"])
+        address = str(url.hostname), int(url.port or 0)
+        idle, sending = _Http2Client(address), socket.create_connection(address)
+        answer = idle.ask(Sent(method="GET", path=b"/"))
+        sending.sendall(b"POST /tagResource HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{")
+    idle.close()
+    sending.close()
+
+    assert answer is not None
+    assert answer.status == 404
+    assert server.process.returncode == 0
 
 
 def _is_of_the_library(answer: Answered) -> bool:

@@ -31,6 +31,8 @@ class EngineProfile:
     """Variables that this kind gets besides those that every engine gets, unless the operator sets them."""
     body: JsonObject = field(default_factory=dict)
     """Members that every request of this kind has."""
+    is_asked_by_stream: bool = False
+    """Whether whole replies, too, are asked for as streams, and put together here (adapters/engine_whole.py)."""
 
     def program(self) -> str:
         """Returns the path of the engine's program. Raises EngineError, saying how to install it."""

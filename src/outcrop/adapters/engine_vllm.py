@@ -31,8 +31,15 @@ CAPABILITIES = Capabilities(
             Feature.TOP_K,
             Feature.MIN_P,
             Feature.SEED,
+            Feature.TOOLS,
+            Feature.TOOL_CHOICE,
+            Feature.REASONING,
+            Feature.TEMPLATE_ARGUMENTS,
         }
     ),
+    # Without a parser of its own (--tool-call-parser) it takes tools only so; the template is told of them all the
+    # same. The marks of a call are special tokens in some families.
+    tool_members={"tool_choice": "none", "skip_special_tokens": False},
 )
 
 

@@ -10,18 +10,26 @@ rename. So what has a name is whole, and what is in `artifacts` is whole for goo
 
 from __future__ import annotations
 
-import asyncio
+import errno
 import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from outcrop.errors import IntegrityError, StorageError
 from outcrop.ports import Buffer
 from outcrop.records import Upload
+from outcrop.tasks import in_thread
+
+Result = TypeVar("Result")
+
+THREADS = 16
+_WITHOUT_EXTENTS = {"tmpfs", "ramfs", "nfs", "nfs4", "cifs", "fuse", "9p"}
 
 
 class LocalVault:
@@ -30,6 +38,7 @@ class LocalVault:
     def __init__(self, root: Path) -> None:
         self._staging = root / "staging"
         self._artifacts = root / "artifacts"
+        self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="vault")
         with _translated(root):
             self._staging.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._artifacts.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -39,11 +48,11 @@ class LocalVault:
         """Opens a staged file of a known sealed size, anew; leaving the context without error has synced its bytes."""
         final = self._staging / artifact_id / path
         temporary = self._upload(artifact_id, uuid.uuid4().hex)
-        descriptor = await asyncio.to_thread(_open_new, temporary, size_bytes)
+        descriptor = await self._run(lambda: _open_new(temporary, size_bytes))
         try:
             try:
-                yield _LocalFile(descriptor, temporary)
-                await asyncio.to_thread(_keep, descriptor, temporary, final)
+                yield _LocalFile(self._run, descriptor, temporary)
+                await self._run(lambda: _keep(descriptor, temporary, final))
             finally:
                 os.close(descriptor)
         except BaseException:
@@ -69,27 +78,25 @@ class LocalVault:
                     earlier.unlink()
             os.close(_open_new(temporary, size_bytes))
 
-        await asyncio.to_thread(make)
+        await self._run(make)
         return upload
 
     async def is_open(self, upload: Upload) -> bool:
         """Says whether parts may be added."""
-        return await asyncio.to_thread(self._upload(upload.artifact_id, upload.id).is_file)
+        return await self._run(self._upload(upload.artifact_id, upload.id).is_file)
 
     @contextmanager
     def part(self, upload: Upload, number: int) -> Iterator[_LocalPart]:
         """Opens a part for writing."""
-        temporary = self._upload(upload.artifact_id, upload.id)
-        with _translated(temporary):
-            descriptor = os.open(temporary, os.O_WRONLY)
+        part = _LocalPart(self._upload(upload.artifact_id, upload.id), number * upload.part_bytes)
         try:
-            yield _LocalPart(descriptor, temporary, number * upload.part_bytes)
+            yield part
         finally:
-            os.close(descriptor)
+            part.close()
 
     async def sync(self, upload: Upload) -> None:
         """Returns once the parts that were finished before are there after a power cut."""
-        await asyncio.to_thread(_sync_file, self._upload(upload.artifact_id, upload.id))
+        await self._run(lambda: _sync_file(self._upload(upload.artifact_id, upload.id)))
 
     async def finish(self, upload: Upload, receipts: Sequence[str]) -> None:  # noqa: ARG002  # a folder gives none
         """Gives the file its name, durably."""
@@ -100,11 +107,11 @@ class LocalVault:
             _sync_file(temporary)
             _name(temporary, final)
 
-        await asyncio.to_thread(keep)
+        await self._run(keep)
 
     async def read(self, artifact_id: str, path: str, start: int, end: int) -> Buffer:
         """Returns exactly [start, end) of a sealed file, staged or published. Raises IntegrityError for less."""
-        return await asyncio.to_thread(self._read, artifact_id, path, start, end)
+        return await self._run(lambda: self._read(artifact_id, path, start, end))
 
     def reader(self, artifact_id: str, path: str) -> _LocalReader:
         """Opens a sealed file for threads that read it; blocks. Raises IntegrityError if there is none."""
@@ -113,19 +120,23 @@ class LocalVault:
 
     async def size(self, artifact_id: str, path: str) -> int:
         """Returns the size of a sealed file in bytes, staged or published. Raises IntegrityError if there is none."""
-        return await asyncio.to_thread(self._size, artifact_id, path)
+        return await self._run(lambda: self._size(artifact_id, path))
 
     async def publish(self, artifact_id: str) -> None:
         """Makes a staged artifact permanent, durably; does nothing when it already is."""
-        await asyncio.to_thread(self._publish, artifact_id)
+        await self._run(lambda: self._publish(artifact_id))
 
     async def delete(self, artifact_id: str) -> None:
         """Removes an artifact, staged or published, and everything of it; does nothing when there is none."""
-        await asyncio.to_thread(self._delete, artifact_id)
+        await self._run(lambda: self._delete(artifact_id))
 
     async def artifact_ids(self) -> Sequence[str]:
         """Lists the artifacts of which the vault holds anything, staged or published."""
-        return await asyncio.to_thread(self._list)
+        return await self._run(self._list)
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        """Runs in a thread, and is over when it returns: nothing appears in an artifact that was deleted since."""
+        return await in_thread(self._threads, work)
 
     def _upload(self, artifact_id: str, upload_id: str) -> Path:
         return self._staging / artifact_id / ".uploads" / upload_id
@@ -212,29 +223,38 @@ class _LocalReader:
 class _LocalFile:
     """A staged file, still under its temporary name."""
 
-    def __init__(self, descriptor: int, path: Path) -> None:
+    def __init__(self, run: Callable[[Callable[[], None]], Awaitable[None]], descriptor: int, path: Path) -> None:
+        self._run = run
         self._descriptor = descriptor
         self._path = path
 
     async def write(self, offset: int, data: Buffer) -> None:
         """Writes at an offset; calls may overlap in time, never in range."""
-        await asyncio.to_thread(_write, self._descriptor, self._path, offset, data)
+        await self._run(lambda: _write(self._descriptor, self._path, offset, data))
 
 
 class _LocalPart:
-    def __init__(self, descriptor: int, path: Path, offset: int) -> None:
-        self._descriptor = descriptor
+    def __init__(self, path: Path, offset: int) -> None:
+        self._descriptor: int | None = None
         self._path = path
         self._offset = offset
 
     def write(self, data: Buffer) -> None:
-        """Writes what follows."""
+        """Writes what follows. Opens the file here, in the writer's thread: even that may take its time."""
+        if self._descriptor is None:
+            with _translated(self._path):
+                self._descriptor = os.open(self._path, os.O_WRONLY)
         _write(self._descriptor, self._path, self._offset, data)
         self._offset += len(data)
 
     async def finish(self) -> str:
         """Ends the part; a file needs no receipt."""
         return ""
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
 
 def _write(descriptor: int, path: Path, offset: int, data: Buffer) -> None:
@@ -250,14 +270,41 @@ def _open_new(path: Path, size_bytes: int) -> int:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            if size_bytes > 0:
-                # A full disk is known now, not after an hour of copying.
-                os.posix_fallocate(descriptor, 0, size_bytes)
+            _take_space(descriptor, path.parent, size_bytes)
         except BaseException:
             os.close(descriptor)
             path.unlink()
             raise
         return descriptor
+
+
+def _take_space(descriptor: int, folder: Path, size_bytes: int) -> None:
+    """Gives a file its full size: a full disk is known now, not after an hour of copying. Raises OSError.
+
+    A disk gives extents and writes nothing. Where there are none (tmpfs takes every page at once, glibc writes into
+    each block of a network's file), what is free is looked at, and taken as it is written.
+    """
+    if size_bytes == 0:
+        return
+    if _kind(folder) in _WITHOUT_EXTENTS:
+        free = os.fstatvfs(descriptor)
+        if free.f_bavail * free.f_frsize < size_bytes:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.ftruncate(descriptor, size_bytes)
+    else:
+        os.posix_fallocate(descriptor, 0, size_bytes)
+
+
+def _kind(folder: Path) -> str:
+    """Returns the kind of a folder's file system, such as `ext4`; empty where Linux's table of mounts is not there."""
+    device = folder.stat().st_dev
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    with suppress(OSError):
+        for line in Path("/proc/self/mountinfo").read_text().splitlines():
+            fields, _, rest = line.partition(" - ")
+            if fields.split()[2] == wanted:
+                return rest.split()[0]
+    return ""
 
 
 def _keep(descriptor: int, temporary: Path, final: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from outcrop.api import import_jobs, imported_models, invoke, tags
+from outcrop.api import converse, count_tokens, import_jobs, imported_models, invoke, tags
 from outcrop.api.calls import Call, Handler, Reply
 from outcrop.api.services import Services
 
@@ -21,6 +21,10 @@ OPERATIONS: dict[str, Operation] = {
     "UntagResource": tags.untag_resource,
     "ListTagsForResource": tags.list_tags_for_resource,
     "InvokeModel": invoke.invoke_model,
+    "InvokeModelWithResponseStream": invoke.invoke_model_with_response_stream,
+    "Converse": converse.converse,
+    "ConverseStream": converse.converse_stream,
+    "CountTokens": count_tokens.count_tokens,
 }
 
 

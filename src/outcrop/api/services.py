@@ -11,6 +11,9 @@ from outcrop.ports import Clock, JobCatalog, JobEngine, KeyService, ModelCatalog
 from outcrop.records import Quotas
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet
+from outcrop.serving.prompts import Prompts
+
+TOOL_ID_LETTERS = 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +27,14 @@ class Services:
     keys: KeyService
     job_engine: JobEngine
     fleet: Fleet
+    keep_warm: frozenset[str]
+    """Names or ARNs of the models whose copies stay."""
     capabilities: Capabilities
     """What the engine of the fleet's copies can do."""
+    prompts: Prompts
+    """The tokenizers of the models."""
+    profile: str
+    """`outcrop` or `bedrock`: whose rules."""
     clock: Clock
     pick: Callable[[str], str]
     """Chooses one character of the alphabet that it is given, unpredictably."""
@@ -35,3 +44,11 @@ class Services:
     permissions: Permissions
     throttle: Throttle
     quotas: Quotas
+
+    def new_tool_id(self) -> str:
+        """Makes the id of a tool use, such as `tooluse_k3v…`."""
+        return f"tooluse_{self.new_reply_id()[:TOOL_ID_LETTERS]}"
+
+    def ms_since(self, began: float) -> int:
+        """Returns the whole milliseconds since a reading of the monotonic clock."""
+        return round((self.clock.monotonic() - began) * 1000)

@@ -31,4 +31,4 @@ def checking_host(settings: Settings) -> Host:
 
 def import_host(settings: Settings) -> Host:
     """Returns where a server's models will run: what does not fit here is refused."""
-    return dataclasses.replace(checking_host(settings), must_hold=True)
+    return dataclasses.replace(checking_host(settings), must_run=True)

@@ -46,6 +46,7 @@ from outcrop.app.host import import_host
 from outcrop.app.keys import open_keys
 from outcrop.app.sources import Sources, server_sources
 from outcrop.app.vaults import local_reads, open_vault
+from outcrop.app.warming import warmed_up
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
 from outcrop.console.metrics import Metrics
@@ -57,6 +58,7 @@ from outcrop.imports.tools import ImportTools
 from outcrop.ports import Clock
 from outcrop.records import Caller, ImportJob, Principal
 from outcrop.serving.fleet import Fleet, FleetLimits
+from outcrop.serving.prompts import Prompts
 from outcrop.serving.proof import prove_model
 from outcrop.serving.unsealing import Reading, open_artifact
 from outcrop.settings import Settings, engine_environment, upstream_environment
@@ -76,6 +78,8 @@ log = structlog.get_logger()
 
 MIB = 1 << 20
 LISTEN_POLL_S = 0.02
+DRAIN_S = 5.0
+"""How long requests that are under way may take to end when the server stops."""
 
 
 async def serve(settings: Settings, *, tell: Callable[[str], None]) -> None:
@@ -147,7 +151,15 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
         host = LocalHost(engine=engine, memory=memory, open_artifact=opened)
         fleet = Fleet(
-            host, clock, FleetLimits(hold_s=settings.hold_s, idle_s=settings.idle_s, max_copies=settings.max_copies)
+            host,
+            clock,
+            FleetLimits(
+                hold_s=settings.hold_s,
+                idle_s=settings.idle_s,
+                max_copies=settings.max_copies,
+                max_waiting=settings.max_waiting,
+                max_requests=settings.max_requests,
+            ),
         )
         stack.push_async_callback(fleet.close)
 
@@ -204,7 +216,10 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             keys=keys,
             job_engine=job_engine,
             fleet=fleet,
+            keep_warm=settings.kept_warm,
             capabilities=capabilities,
+            prompts=Prompts(opened),
+            profile=settings.profile,
             clock=clock,
             pick=secrets.choice,
             new_reply_id=lambda: uuid.uuid4().hex,
@@ -213,6 +228,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             throttle=throttle_of(settings),
             quotas=quotas_of(settings),
         )
+        await stack.enter_async_context(warmed_up(services, settings))
         metrics = Metrics()
         authentication = _Authentication(
             authenticator=_authenticator(settings, root, principals, clock), permissions=services.permissions
@@ -259,7 +275,8 @@ async def _listening(app: ASGIApp, settings: Settings) -> AsyncIterator[str]:
         yield f"{settings.scheme}://{host}:{port}"
     finally:
         server.stop()  # type: ignore[no-untyped-call]  # Granian leaves this one untyped
-        await asyncio.wait({serving})
+        # Granian waits for its connections to end, which idle ones of HTTP/2 and half-sent bodies do not.
+        await asyncio.wait({serving}, timeout=DRAIN_S)
 
 
 async def _await_listening(serving: asyncio.Task[None], host: str, port: int) -> None:

@@ -25,6 +25,9 @@ listed."""
 BEYOND_BEDROCK = Kind("architecture.beyond_bedrock", Severity.NOTE, Severity.ERROR)
 """The installed engine runs this architecture and Bedrock does not import it; its tensors were held against no table.
 Do: nothing, to run it here."""
+NOT_RUN_HERE = Kind("architecture.not_run_here", Severity.WARNING, Severity.NOTE)
+"""Bedrock imports this architecture, and the installed engine does not run it. An error of an import. Do: serve it with
+another engine (`--engine`)."""
 WRONG_MODEL_TYPE = error("config.wrong_model_type")
 """"model_type" and "architectures" contradict each other. Do: correct the one that is wrong."""
 REMOTE_CODE = error("config.remote_code")
@@ -95,6 +98,7 @@ def judge_config(data: bytes, *, host: Host) -> Judged[ModelConfig]:
     )
     if config.family is not None:
         findings.extend(_judge_model_type(config, config.family))
+        findings.extend(_judge_engine(architecture, host))
     elif architecture in host.architectures():
         findings.append(
             BEYOND_BEDROCK.found(
@@ -160,6 +164,20 @@ def _judge_quantisation(values: JsonObject) -> Iterator[Finding]:
         expected="no quantisation",
         actual=shown(method),
     )
+
+
+def _judge_engine(architecture: str, host: Host) -> Iterator[Finding]:
+    known = host.architectures()
+    if known and architecture not in known:
+        severity = Severity.ERROR if host.must_run else None
+        yield NOT_RUN_HERE.found(
+            CONFIG,
+            f"names the architecture {quoted(architecture)}, which Bedrock imports and {host.engine} does not run.",
+            cure="Nothing, for Bedrock. To run it here, name an engine that does: the URL of one, with --engine.",
+            actual=quoted(architecture),
+            outcrop=severity,
+            bedrock=severity,
+        )
 
 
 def _unsupported(config: ModelConfig, host: Host) -> Finding:

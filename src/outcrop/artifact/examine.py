@@ -31,7 +31,7 @@ from outcrop.artifact.shapes import any_rows, embedding_rows, shape_of
 from outcrop.artifact.snapshot import ModelSnapshot
 from outcrop.artifact.strict_json import read_object
 from outcrop.artifact.template import choose_template, judge_template
-from outcrop.artifact.tensors import fit_layout, judge_tensors
+from outcrop.artifact.tensors import fit_layout, judge_names, judge_tensors
 from outcrop.artifact.tokenizer import Tokenizer, judge_tokenizer, judge_vocabulary
 from outcrop.artifact.units import custom_model_units
 from outcrop.artifact.weights import Weights, judge_weights
@@ -125,7 +125,7 @@ class _Examination:
         fields, family, tensors = config.fields, config.family, weights.tensors
         shape = shape_of(family, fields)
         if family is None:
-            self._findings.extend(judge_precisions(tensors, None))
+            self._findings.extend((*judge_names(tensors), *judge_precisions(tensors, None)))
             parameters = sum(tensor.values for tensor in tensors.by_name.values())
             return _Body(shape=shape, rows=any_rows(tensors), parameters=parameters)
         place = weights.layout.place

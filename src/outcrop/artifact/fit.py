@@ -87,47 +87,71 @@ def memory_bytes(*, weight_bytes: int, shape: Shape) -> int:
     return (weight_bytes + shape.cache_bytes_per_token * shape.context) * (100 + ENGINE_PERCENT) // 100
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Room:
+    """A memory, and what has to go into it."""
+
+    needed_bytes: int
+    bytes: int | None
+    """None: not known."""
+    has: str
+    """Who has it, as a sentence goes on."""
+    is_decisive: bool = True
+    """Whether the engine cannot do with less."""
+
+    @property
+    def is_enough(self) -> bool:
+        return self.bytes is None or self.needed_bytes <= self.bytes
+
+
 def judge_memory(host: Host, *, weight_bytes: int, shape: Shape) -> Iterator[Finding]:
     """Judges whether the model can be loaded where it is to run, and used with its whole context."""
     loaded = weight_bytes * (100 + ENGINE_PERCENT) // 100
     if host.accelerator_bytes is None:
-        rooms = [(loaded, host.memory_bytes, "this machine", True)]
+        rooms = [_Room(needed_bytes=loaded, bytes=host.memory_bytes, has="this machine has")]
     else:
         rooms = [
-            (weight_bytes, host.memory_bytes, "this machine, through whose memory they are loaded,", True),
-            (loaded, host.accelerator_bytes, "its accelerators", not host.splits_weights),
+            _Room(
+                needed_bytes=weight_bytes,
+                bytes=host.memory_bytes,
+                has="this machine, through whose memory they are loaded, has",
+            ),
+            _Room(
+                needed_bytes=loaded,
+                bytes=host.accelerator_bytes,
+                has="the accelerators have",
+                is_decisive=not host.splits_weights,
+            ),
         ]
-    lacking = [_too_small(host, needed, there, where, is_needed) for needed, there, where, is_needed in rooms]
-    found = [each for each in lacking if each is not None]
-    yield from found
-    _, there, where, _ = rooms[-1]
-    if not found and there is not None:
-        yield from _judge_context(there, where, loaded=loaded, shape=shape)
+    yield from (_too_small(room, host) for room in rooms if not room.is_enough)
+    if all(room.is_enough for room in rooms):
+        yield from _judge_context(rooms[-1], shape)
 
 
-def _too_small(host: Host, needed: int, there: int | None, where: str, is_needed: bool) -> Finding | None:  # noqa: FBT001  # from the table above
-    if there is None or needed <= there:
-        return None
-    severity = Severity.ERROR if host.must_hold and is_needed else None
+def _too_small(room: _Room, host: Host) -> Finding:
+    severity = Severity.ERROR if host.must_run and room.is_decisive else None
     return MEMORY.found(
         "",
-        f"The weights take {rounded(needed)} of memory; {where} has {rounded(there)}.",
+        f"The weights take {rounded(room.needed_bytes)} of memory; {room.has} {rounded(room.bytes or 0)}.",
         cure="Run it on a larger machine, or take a smaller model of its family.",
-        expected=f"at least {needed} bytes",
-        actual=f"{there} bytes",
+        expected=f"at least {room.needed_bytes} bytes",
+        actual=f"{room.bytes} bytes",
         outcrop=severity,
         bedrock=severity,
     )
 
 
-def _judge_context(there: int, where: str, *, loaded: int, shape: Shape) -> Iterator[Finding]:
-    tokens = (there - loaded) // max(1, shape.cache_bytes_per_token * (100 + ENGINE_PERCENT) // 100)
+def _judge_context(room: _Room, shape: Shape) -> Iterator[Finding]:
+    if room.bytes is None:
+        return
+    each = max(1, shape.cache_bytes_per_token * (100 + ENGINE_PERCENT) // 100)
+    tokens = (room.bytes - room.needed_bytes) // each
     if tokens < shape.context:
-        needed = shape.cache_bytes_per_token * shape.context
+        needed = each * shape.context
         yield CONTEXT.found(
             "",
-            f"The model fits into the memory of {where}, but not with its whole context: {shape.context:,} tokens take "
-            f"{rounded(needed)} more; about {counted(tokens, 'token')} fit.",
+            f"The model can be loaded, but not with its whole context: {shape.context:,} tokens take {rounded(needed)} "
+            f"besides, and {room.has} {rounded(room.bytes)}; about {counted(tokens, 'token')} fit.",
             cure="Keep prompts and answers shorter than that, or run it on a larger machine.",
             expected=f"{shape.context} tokens",
             actual=f"{tokens} tokens",

@@ -11,7 +11,7 @@ class Host:
     """The engine and the machine that a model is judged for; whatever is not known is not judged by."""
 
     architectures: Callable[[], frozenset[str]] = frozenset
-    """Class names of the architectures that the engine runs. Asked only for those that no table knows."""
+    """Class names of all architectures that the engine runs; none where that is not known."""
     engine: str = "this server's engine"
     """How the engine is called in messages."""
     memory_bytes: int | None = None
@@ -20,8 +20,8 @@ class Host:
     """Memory of all accelerators together; None where there is none, and the engine runs on processors."""
     splits_weights: bool = True
     """Whether the engine keeps in the machine's memory what the accelerators do not hold."""
-    must_hold: bool = False
-    """Whether the model is about to run here, as in an import: then a lack of memory is an error."""
+    must_run: bool = False
+    """Whether the model is about to run here, as in an import: then what this host lacks is an error."""
 
 
 ANYWHERE = Host()

@@ -16,7 +16,7 @@ READ_WHOLE: Mapping[str, int] = {
     "config.json": 2 * _MIB,
     "generation_config.json": _MIB,
     "model.safetensors.index.json": 16 * _MIB,
-    "tokenizer.json": 64 * _MIB,
+    "tokenizer.json": 48 * _MIB,
     "tokenizer_config.json": 8 * _MIB,
     "special_tokens_map.json": _MIB,
     "added_tokens.json": 4 * _MIB,

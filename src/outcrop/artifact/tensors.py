@@ -162,6 +162,11 @@ def judge_tensors(
         yield from _rest(kind, place, len(names), "holds")
 
 
+def judge_names(tensors: Tensors) -> Iterator[Finding]:
+    """Judges the names of an architecture without a table: an adapter that was not merged leaves its own anywhere."""
+    yield from (found for found, _ in _telltales({}, tensors) if found.id == ADAPTED.id)
+
+
 def _telltales(expected: Mapping[str, Expected], tensors: Tensors) -> Iterator[tuple[Finding, Sequence[str]]]:
     """Gives a finding for each tool that left its tensors, and their names."""
     for kind, pattern, what, cure in _TELLTALES:

@@ -191,7 +191,7 @@ def _judge_config(config: JsonObject, tokenizer_class: str) -> Iterator[Finding]
 def _judge_special_tokens(tokenizer: Tokenizer, vocabulary: Vocabulary) -> Iterator[Finding]:
     added = {text for _, text in _added_tokens(tokenizer.config)}
     for name, text in tokenizer.special_tokens().items():
-        if text not in vocabulary.ids and text not in added:
+        if text not in vocabulary and text not in added:
             yield UNKNOWN_TOKEN.found(
                 TOKENIZER_CONFIG,
                 f'names {quoted(text)} as "{name}", which the vocabulary does not have: readers add it with a new id, '

@@ -196,8 +196,11 @@ def models_delete(model: str, **flags: Any) -> None:
 @click.option("--temperature", default=0.0, show_default=True, help="0 is greedy.")
 @setting_flags(*CLIENT_SETTINGS)
 def invoke(model: str, prompt: str, max_tokens: int, temperature: float, **flags: Any) -> None:
-    """Ask an imported model something, and print its answer."""
+    """Ask an imported model something, and print its answer as it comes."""
     from outcrop.app.connect import running_server
-    from outcrop.terminal.invoke import ask
+    from outcrop.terminal.invoke import answer
 
-    click.echo(ask(running_server(load(flags)), model, prompt, max_tokens=max_tokens, temperature=temperature))
+    server = running_server(load(flags))
+    for piece in answer(server, model, prompt, max_tokens=max_tokens, temperature=temperature):
+        click.echo(piece, nl=False)
+    click.echo()

@@ -5,6 +5,7 @@ A segment is 1 MiB: plaintext and ciphertext of it stay in the processor's cache
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -107,4 +108,5 @@ class SealingSink:
 
 
 def _segment() -> memoryview:
-    return memoryview(bytearray(envelope.SEGMENT_BYTES))
+    # Mapped, not allocated: its pages come as the reader's thread fills them, and not here, one after another.
+    return memoryview(mmap.mmap(-1, envelope.SEGMENT_BYTES))

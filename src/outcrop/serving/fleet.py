@@ -42,6 +42,8 @@ class FleetLimits:
     """Models that may be loaded at once."""
     max_waiting: int = 1000
     """Requests that may wait for copies at once."""
+    max_requests: int = 512
+    """Requests that one copy may be given at once; its engine answers them side by side or one by one."""
 
 
 class Fleet:
@@ -74,12 +76,15 @@ class Fleet:
         Raises:
             ModelNotReadyError: the copy was not loaded in time; its load goes on.
             NotFoundError: the model was retired.
-            ThrottledError: every place was taken by a copy in use, or too many requests wait.
+            ThrottledError: every place was taken by a copy in use, the copy has too many requests, or too many wait.
             UnavailableError: the fleet is closed.
             EngineError, IntegrityError, KeyUnavailableError, StorageError: the load failed.
         """
         deadline = self._clock.monotonic() + (self._limits.hold_s if hold_s is None else hold_s)
         copy = await self._place(model, deadline)
+        if copy.users >= self._limits.max_requests:
+            raise ThrottledError("The model has too many requests at once. Wait and try your request again.")
+        copy.is_kept_warm = copy.is_kept_warm or model.is_kept_warm
         copy.take(self._clock.monotonic())
         try:
             yield await self._engine(copy, deadline)
@@ -88,6 +93,11 @@ class Fleet:
             if copy.has_died:
                 self._end(copy, CopyEnd.DIED)
             self._notify()
+
+    async def warm(self, model: ServableModel, *, hold_s: float) -> None:
+        """Loads a copy if there is none; returns when it is ready. Raises as `copy_of` does."""
+        async with self.copy_of(model, hold_s=hold_s):
+            return
 
     def state_of(self, model_arn: str) -> CopyState | None:
         """Returns where the copy of a model stands; None means cold."""
@@ -170,11 +180,14 @@ class Fleet:
             self._wanting_room += Counter()  # drops what nobody wants any more
 
     def _evict(self) -> None:
-        """Ends the idle copy that was used longest ago, when fewer are ending than models wait for room."""
+        """Ends the idle copy that was used longest ago, when fewer are ending than models wait for room.
+
+        One that is kept warm goes only where there is no other: a model that cannot be loaded at all is worse off.
+        """
         ending = sum(copy.state is CopyState.DRAINING for copy in self._tasks)
         idle = [copy for copy in self._tasks if copy.is_idle]
         if idle and ending < len(self._wanting_room):
-            self._end(min(idle, key=lambda copy: copy.last_used_at), CopyEnd.EVICTED)
+            self._end(min(idle, key=lambda copy: (copy.is_kept_warm, copy.last_used_at)), CopyEnd.EVICTED)
 
     async def _engine(self, copy: Copy, deadline: float) -> RunningEngine:
         """Returns the engine of a copy that the caller holds, once it is loaded."""
@@ -238,7 +251,8 @@ class Fleet:
     async def _until_over(self, copy: Copy) -> None:
         """Returns when the engine is to stop: after its last user, unless it died or the fleet closes."""
         while not copy.ending.is_set():
-            used_at = self._clock.monotonic() if copy.users else copy.last_used_at
+            is_wanted = copy.users > 0 or copy.is_kept_warm
+            used_at = self._clock.monotonic() if is_wanted else copy.last_used_at
             left_s = used_at + self._limits.idle_s - self._clock.monotonic()
             if left_s <= 0:
                 self._end(copy, CopyEnd.IDLE)

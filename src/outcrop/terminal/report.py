@@ -10,9 +10,13 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from outcrop.artifact.config import BEYOND_BEDROCK, UNSUPPORTED
 from outcrop.artifact.finding import Finding, Profile, Severity
 from outcrop.artifact.report import Report
 from outcrop.artifact.wording import counted
+
+NOT_FOR_BEDROCK = frozenset({BEYOND_BEDROCK.id, UNSUPPORTED.id})
+"""With these there is nothing that Bedrock would bill."""
 
 MESSAGES_OF_A_BLOCK = 3
 """A model of the wrong size lacks hundreds of tensors: three show what kind of trouble it is."""
@@ -46,11 +50,13 @@ def _print_facts(report: Report, console: Console) -> None:
         f"{', '.join(fit.precisions)}, context {facts.context_length:,}, "
         f"{'with' if facts.is_instruct else 'without'} a working chat template"
     )
-    console.print(
-        f"{decimal(facts.weight_bytes)} of weights in {counted(fit.weight_files, 'file')}; "
-        f"about {decimal(fit.memory_bytes)} of memory with the whole context; "
-        f"expected on Bedrock: {counted(facts.custom_model_units, 'Custom Model Unit')}\n"
-    )
+    sizes = [
+        f"{decimal(facts.weight_bytes)} of weights in {counted(fit.weight_files, 'file')}",
+        f"about {decimal(fit.memory_bytes)} of memory with the whole context",
+    ]
+    if not any(found.id in NOT_FOR_BEDROCK for found in report.findings):
+        sizes.append(f"expected on Bedrock: {counted(facts.custom_model_units, 'Custom Model Unit')}")
+    console.print("; ".join(sizes) + "\n")
 
 
 def _findings(report: Report, profile: Profile) -> Table:

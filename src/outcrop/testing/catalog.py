@@ -334,8 +334,8 @@ def _page(rows: list[tuple[str, Listed]], query: ListQuery) -> Page[Listed]:
         item
         for name, item in rows
         if (query.name_contains is None or query.name_contains in name)
-        and (query.created_after is None or item.created_at >= query.created_after)
-        and (query.created_before is None or item.created_at <= query.created_before)
+        and (query.created_from is None or item.created_at >= query.created_from)
+        and (query.created_until is None or item.created_at < query.created_until)
     ]
     found.sort(key=lambda item: (item.created_at, item.id), reverse=not query.is_ascending)
     if query.after is not None:

@@ -31,6 +31,8 @@ from outcrop.wire.trail import Record, record_of
 CLIENT_GONE = 499
 """What the log calls the status of a request whose client left before the answer; never sent."""
 
+_LOOKING = ("Get", "List")
+
 _log = structlog.get_logger(__name__)
 
 
@@ -120,7 +122,9 @@ class Gateway:
         seconds = self._clock.monotonic() - started
         name = None if operation is None else operation.name
         self._observe(name or "", served.status, seconds)
-        _log.info(
+        # Clients poll, and `outcrop jobs watch` does: what only looks is told in the audit log, and here when it fails.
+        is_quiet = served.fault is None and name is not None and name.startswith(_LOOKING)
+        (_log.debug if is_quiet else _log.info)(
             "request_served",
             operation=name,
             status=served.status,

@@ -12,9 +12,10 @@ from outcrop.api.calls import Call
 from outcrop.api.permissions import Permissions
 from outcrop.api.services import Services
 from outcrop.ports import Clock
-from outcrop.records import NO_QUOTAS, Caller
+from outcrop.records import NO_QUOTAS, Caller, ServableModel
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
+from outcrop.serving.prompts import OpenedArtifact, Prompts
 from outcrop.testing.catalog import FakeCatalog
 from outcrop.testing.clock import FakeClock
 from outcrop.testing.keys import FakeKeyService
@@ -60,7 +61,15 @@ def sample_services(*, host: NullHost | None = None, clock: Clock | None = None)
         ),
         throttle=Throttle({}),
         quotas=NO_QUOTAS,
+        keep_warm=frozenset(),
+        prompts=Prompts(_no_artifact),
+        profile="outcrop",
     )
+
+
+async def _no_artifact(model: ServableModel) -> OpenedArtifact:
+    """Nothing is read here."""
+    raise AssertionError(model)
 
 
 def call(operation: str, **params: Any) -> Call:

@@ -165,3 +165,14 @@ def test_runs_cover_a_file_exactly(size: int, each: int) -> None:
         assert before.sealed_begin + before.sealed_bytes == after.sealed_begin
     assert cut[-1].plain_end == size
     assert cut[-1].sealed_begin + cut[-1].sealed_bytes == envelope.sealed_size(size)
+
+
+def test_swapped_segments_are_noticed() -> None:
+    """A segment does not open in the place of another, of this file or of another one under the same key."""
+    sealed = seal(random.Random(5).randbytes(4_000_000))
+    first, second = slice(1 << 20, 2 << 20), slice(2 << 20, 3 << 20)
+    swapped = bytearray(sealed)
+    swapped[first], swapped[second] = sealed[second], sealed[first]
+
+    with pytest.raises(IntegrityError, match="segment 1"):
+        envelope.open_bytes(data_key=KEY, associated_data=AAD, sealed=bytes(swapped))

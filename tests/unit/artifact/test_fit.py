@@ -86,14 +86,14 @@ def test_a_machine_that_is_too_small_is_a_warning_when_checking() -> None:
 
 def test_a_machine_that_is_too_small_is_an_error_when_importing() -> None:
     """Whatever the profile: the model has to run here."""
-    (found,) = judged(memory_bytes=8 * GB, must_hold=True)
+    (found,) = judged(memory_bytes=8 * GB, must_run=True)
 
     assert (found.outcrop, found.bedrock) == (Severity.ERROR, Severity.ERROR)
 
 
 def test_less_context_than_the_model_has_is_told_with_how_much_there_is() -> None:
     """It runs, with shorter conversations: 1 GB beside the weights is for 22,000 tokens."""
-    (found,) = judged(memory_bytes=12 * GB, must_hold=True)
+    (found,) = judged(memory_bytes=12 * GB, must_run=True)
 
     assert found.id == "fit.context"
     assert found.outcrop is Severity.WARNING
@@ -104,7 +104,7 @@ def test_with_accelerators_their_memory_counts() -> None:
     """The machine's own needs to hold no more than the weights, on their way."""
     assert judged(memory_bytes=10 * GB, accelerator_bytes=16 * GB) == []
 
-    (through,) = judged(memory_bytes=9 * GB, accelerator_bytes=16 * GB, must_hold=True)
+    (through,) = judged(memory_bytes=9 * GB, accelerator_bytes=16 * GB, must_run=True)
 
     assert through.outcrop is Severity.ERROR
     assert "through whose memory" in through.message
@@ -112,9 +112,16 @@ def test_with_accelerators_their_memory_counts() -> None:
 
 def test_accelerators_that_are_too_small_stop_only_engines_that_need_them() -> None:
     """Transformers keeps the rest in the machine's memory, slowly; vLLM does not start."""
-    small = {"memory_bytes": 64 * GB, "accelerator_bytes": 8 * GB, "must_hold": True}
+    small = {"memory_bytes": 64 * GB, "accelerator_bytes": 8 * GB, "must_run": True}
 
     (slow,) = judged(**small)
     (refused,) = judged(**small, splits_weights=False)
 
     assert (slow.outcrop, refused.outcrop) == (Severity.WARNING, Severity.ERROR)
+
+
+def test_the_accelerators_memory_is_told_as_theirs() -> None:
+    """In a sentence that reads."""
+    (found,) = judged(memory_bytes=64 * GB, accelerator_bytes=8 * GB)
+
+    assert found.message == "The weights take 11.0 GB of memory; the accelerators have 8.0 GB."

@@ -152,7 +152,7 @@ async def test_the_stages_are_those_of_the_design(world: World) -> None:
 
 async def test_a_model_that_does_not_fit_here_fails_before_its_weights_move(world: World) -> None:
     """The message has both numbers, and nothing was copied."""
-    world.host = Host(memory_bytes=1000, must_hold=True)
+    world.host = Host(memory_bytes=1000, must_run=True)
 
     job = await world.run()
 

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from outcrop.adapters import postgres
 from outcrop.adapters.sqlite import make_durable
 from outcrop.errors import UnavailableError
+from outcrop.tasks import in_thread
 
 Result = TypeVar("Result")
 
@@ -58,7 +59,8 @@ class Database:
         Raises:
             UnavailableError: the database cannot be reached or stays locked.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _run, self.engine, work)
+        # Also when it is cancelled, it is over when it returns: it cannot be committed after what its caller does next.
+        return await in_thread(self._threads, lambda: _run(self.engine, work))
 
     async def read(self, work: Callable[[sa.Connection], Result]) -> Result:
         """Runs `work`, which only reads, on one snapshot of the database, in a thread. Raises UnavailableError."""

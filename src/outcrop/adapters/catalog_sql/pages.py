@@ -36,10 +36,10 @@ def _filters(table: sa.Table, tenant: Tenant, query: ListQuery) -> list[sa.Colum
     filters = [table.c.account == tenant.account, table.c.region == tenant.region]
     if query.name_contains is not None:
         filters.append(table.c.name.contains(query.name_contains, autoescape=True))
-    if query.created_after is not None:
-        filters.append(created >= query.created_after)
-    if query.created_before is not None:
-        filters.append(created <= query.created_before)
+    if query.created_from is not None:
+        filters.append(created >= query.created_from)
+    if query.created_until is not None:
+        filters.append(created < query.created_until)
     if query.after is not None:
         at, last_id = query.after
         # Written out, since SQLite plans row values less well than this, and both clauses together use the index.
