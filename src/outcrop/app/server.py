@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import secrets
-import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 
 import structlog
 from granian.constants import HTTPModes, Interfaces, SSLProtocols
@@ -23,17 +19,8 @@ from starlette.types import ASGIApp
 from outcrop.adapters import data_folder
 from outcrop.adapters.audit_file import AuditFile
 from outcrop.adapters.catalog_sql import (
-    Database,
-    SqlArtifactCatalog,
-    SqlCopyJournal,
-    SqlJobCatalog,
-    SqlModelCatalog,
     SqlTagCatalog,
 )
-from outcrop.adapters.clock_system import SystemClock
-from outcrop.adapters.fleet_local import LocalHost
-from outcrop.adapters.jobs_dbos import DbosJobEngine
-from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.adapters.root_key import derived_key
 from outcrop.api.calls import Call
 from outcrop.api.operations import handlers
@@ -41,27 +28,16 @@ from outcrop.api.permissions import Permissions
 from outcrop.api.principals import Principals
 from outcrop.api.services import Services
 from outcrop.app.access import quotas_of, root_of, throttle_of, user_catalog
-from outcrop.app.engines import open_engine
-from outcrop.app.host import import_host
-from outcrop.app.keys import open_keys
-from outcrop.app.sources import Sources, server_sources
-from outcrop.app.vaults import local_reads, open_vault
+from outcrop.app.machinery import machinery
+from outcrop.app.stopping import stop_asked_for
 from outcrop.app.warming import warmed_up
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
 from outcrop.console.metrics import Metrics
 from outcrop.errors import SettingError
-from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
-from outcrop.imports.pipeline import ImportPipeline
-from outcrop.imports.publish import sweep
-from outcrop.imports.tools import ImportTools
 from outcrop.ports import Clock
-from outcrop.records import Caller, ImportJob, Principal
-from outcrop.serving.fleet import Fleet, FleetLimits
-from outcrop.serving.prompts import Prompts
-from outcrop.serving.proof import prove_model
-from outcrop.serving.unsealing import Reading, open_artifact
-from outcrop.settings import Settings, engine_environment, upstream_environment
+from outcrop.records import Caller, Principal
+from outcrop.settings import Settings
 from outcrop.wire.authenticate import (
     Authenticator,
     BearerAuthenticator,
@@ -88,10 +64,7 @@ async def serve(settings: Settings, *, tell: Callable[[str], None]) -> None:
     Raises:
         SettingError: a setting cannot work, or another server uses the data folder.
     """
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_asked_for()
     with data_folder.hold(settings.data):
         async with _application(settings) as app, _listening(app, settings) as url:
             with data_folder.announce(settings.data, url):
@@ -130,125 +103,56 @@ class _Authentication:
 
 @asynccontextmanager
 async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
-    """Makes every service, starts the jobs, and stops it all in the opposite order."""
+    """Puts the API in front of the machinery."""
     async with AsyncExitStack() as stack:
-        clock = SystemClock()
         root = root_of(settings)
-        keys = await open_keys(settings, clock)
-        database = Database(settings.catalog_url)
-        stack.callback(database.close)
-        await asyncio.to_thread(database.migrate)
-        jobs, models, tags = SqlJobCatalog(database), SqlModelCatalog(database), SqlTagCatalog(database)
-        principals = Principals(user_catalog(database, root), clock, root=root)
-        vault = open_vault(settings.vault_place, upstream_environment())
-        cores = _cores()
-        threads = ThreadPoolExecutor(cores, thread_name_prefix="unseal")
-        stack.callback(threads.shutdown)
-        reading = Reading(vault=vault, keys=keys, threads=threads, thread_count=cores, local=local_reads(vault))
-        opened = partial(open_artifact, reading=reading)
-
-        engine, capabilities = open_engine(settings, environment=engine_environment())
-        memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
-        host = LocalHost(engine=engine, memory=memory, open_artifact=opened)
-        fleet = Fleet(
-            host,
-            clock,
-            FleetLimits(
-                hold_s=settings.hold_s,
-                idle_s=settings.idle_s,
-                max_copies=settings.max_copies,
-                max_waiting=settings.max_waiting,
-                max_requests=settings.max_requests,
-            ),
-        )
-        stack.push_async_callback(fleet.close)
-
-        sources = server_sources(
-            folders=[
-                *([settings.buckets] if settings.buckets is not None else []),
-                settings.data / data_folder.SOURCES,
-            ],
-            has_s3=settings.buckets is None,
-            environment=upstream_environment(),
-        )
-
-        async def open_source(_job: ImportJob) -> Sources:
-            return sources
-
-        tools = ImportTools(
-            jobs=jobs,
-            models=models,
-            artifacts=SqlArtifactCatalog(database),
-            vault=vault,
-            staging=vault,
-            journal=SqlCopyJournal(database),
-            keys=keys,
-            clock=clock,
-            open_source=open_source,
-            prove=partial(
-                prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
-            ),
-            retire=fleet.retire,
-            host=import_host(settings),
-            random_bytes=secrets.token_bytes,
-            profile=settings.profile,
-            outage_s=settings.outage_s,
-            runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_PART),
-        )
-        job_engine = DbosJobEngine(
-            url=settings.jobs_url,
-            workflow=ImportPipeline(tools).run,
-            concurrency=settings.concurrent_imports,
-            is_worker=settings.worker,
-        )
-        if settings.worker:
-            await sweep(tools)
-        await job_engine.launch()
-        stack.push_async_callback(job_engine.close)
-        for job in await jobs.unfinished():
-            await job_engine.start(job.id)
-
+        behind = await stack.enter_async_context(machinery(settings))
+        tags = SqlTagCatalog(behind.database)
+        principals = Principals(user_catalog(behind.database, root), behind.clock, root=root)
         services = Services(
-            jobs=jobs,
-            models=models,
+            jobs=behind.jobs,
+            models=behind.models,
             tags=tags,
-            vault=vault,
-            keys=keys,
-            job_engine=job_engine,
-            fleet=fleet,
+            vault=behind.vault,
+            keys=behind.keys,
+            job_engine=behind.job_engine,
+            fleet=behind.fleet,
             keep_warm=settings.kept_warm,
-            capabilities=capabilities,
-            prompts=Prompts(opened),
+            capabilities=behind.capabilities,
+            prompts=behind.prompts,
             profile=settings.profile,
-            clock=clock,
+            clock=behind.clock,
             pick=secrets.choice,
             new_reply_id=lambda: uuid.uuid4().hex,
             page_token_key=derived_key(root, "outcrop page tokens"),
-            permissions=Permissions(policies_of=principals.policies_of, jobs=jobs, models=models, tags=tags),
+            permissions=Permissions(
+                policies_of=principals.policies_of, jobs=behind.jobs, models=behind.models, tags=tags
+            ),
             throttle=throttle_of(settings),
             quotas=quotas_of(settings),
         )
         await stack.enter_async_context(warmed_up(services, settings))
         metrics = Metrics()
         authentication = _Authentication(
-            authenticator=_authenticator(settings, root, principals, clock), permissions=services.permissions
+            authenticator=_authenticator(settings, root, principals, behind.clock), permissions=services.permissions
         )
         yield Gateway(
             handlers=handlers(services),
             authenticator=authentication.authenticator,
-            clock=clock,
+            clock=behind.clock,
             other=console_app(
-                ConsoleServices(jobs=jobs, vault=vault, clock=clock, metrics=metrics, admit=authentication.admit)
+                ConsoleServices(
+                    jobs=behind.jobs,
+                    vault=behind.vault,
+                    clock=behind.clock,
+                    metrics=metrics,
+                    admit=authentication.admit,
+                )
             ),
             own_prefixes=PREFIXES,
             observe=metrics.observe_request,
             trail=_trail(settings, stack),
         )
-
-
-def _cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ import click
 from outcrop import __version__
 from outcrop.cli.access import access
 from outcrop.cli.keys import keys
-from outcrop.cli.options import CLIENT_SETTINGS, EXIT_NO, EXIT_UNKNOWN, setting_flags
+from outcrop.cli.options import CLIENT_SETTINGS, EXIT_NO, EXIT_UNKNOWN, WORKER_SETTINGS, setting_flags
 from outcrop.errors import ImportFailedError, OutcropError, SettingError
 from outcrop.settings import load
 
@@ -71,6 +71,24 @@ def serve(**flags: Any) -> None:
         click.echo(f'  point AWS clients at it:  eval "$(outcrop env --data {settings.data})"', err=True)
 
     asyncio.run(run(settings, tell=tell))
+
+
+@cli.command()
+@setting_flags(*WORKER_SETTINGS)
+def worker(**flags: Any) -> None:
+    """Work on import jobs, beside a server or on another machine. Any number of workers may.
+
+    They share the server's database (--database) and vault (--vault), and its keys: the same data folder, a copy of its
+    keys folder, or AWS KMS. A worker that dies is noticed, and the others go on with its jobs.
+    """
+    import asyncio
+
+    from outcrop.app import logs
+    from outcrop.app.worker import work
+
+    settings = load(flags)
+    logs.configure(log_format=settings.log_format, level=settings.log_level)
+    asyncio.run(work(settings, tell=lambda: click.echo(f"outcrop {__version__} works on imports", err=True)))
 
 
 @cli.command()

@@ -17,6 +17,13 @@ EXIT_UNKNOWN = 2
 CLIENT_SETTINGS = ("data", "account", "region")
 """What a command that talks to a server needs to know of its settings."""
 
+WORKER_SETTINGS = (
+    *("data", "database", "vault", "buckets", "keys", "kms_key", "account", "region", "profile", "roles"),
+    *("engine", "engine_command", "engine_options", "engine_start_s", "engine_request_s", "plaintext_dir"),
+    *("concurrent_imports", "copy_memory_mib", "outage_s", "log_format", "log_level"),
+)
+"""What an import depends on: a server and its workers agree in these."""
+
 
 def setting_flags(*names: str) -> Callable[[Command], Command]:
     """Adds the flags of settings to a command; without names, of all of them."""

@@ -1,0 +1,185 @@
+"""What servers and workers have in common: catalog, vault, keys, engine, and the imports at work."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from outcrop.adapters import data_folder
+from outcrop.adapters.catalog_sql import (
+    Database,
+    SqlArtifactCatalog,
+    SqlCopyJournal,
+    SqlJobCatalog,
+    SqlModelCatalog,
+)
+from outcrop.adapters.clock_system import SystemClock
+from outcrop.adapters.fleet_local import LocalHost
+from outcrop.adapters.jobs_dbos import DbosJobEngine
+from outcrop.adapters.memory_files import MemoryFiles
+from outcrop.app.engines import open_engine
+from outcrop.app.host import import_host
+from outcrop.app.keys import open_keys
+from outcrop.app.sources import Sources, server_sources
+from outcrop.app.vaults import local_reads, open_vault
+from outcrop.errors import UnavailableError
+from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
+from outcrop.imports.pipeline import ImportPipeline
+from outcrop.imports.publish import sweep
+from outcrop.imports.tools import ImportTools
+from outcrop.ports import Clock, KeyService, Vault
+from outcrop.records import ImportJob, Stage
+from outcrop.serving.capabilities import Capabilities
+from outcrop.serving.fleet import Fleet, FleetLimits
+from outcrop.serving.prompts import Prompts
+from outcrop.serving.proof import prove_model
+from outcrop.serving.unsealing import Reading, open_artifact
+from outcrop.settings import Settings, engine_environment, upstream_environment
+
+log = structlog.get_logger()
+
+MIB = 1 << 20
+STARTED_AGAIN_EVERY_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machinery:
+    """Everything behind the API."""
+
+    clock: Clock
+    database: Database
+    jobs: SqlJobCatalog
+    models: SqlModelCatalog
+    vault: Vault
+    keys: KeyService
+    fleet: Fleet
+    capabilities: Capabilities
+    prompts: Prompts
+    job_engine: DbosJobEngine
+
+
+@asynccontextmanager
+async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
+    """Makes it all from settings, sets the imports going, and stops everything in the opposite order.
+
+    Raises:
+        SettingError: a setting cannot work.
+        UnavailableError: the database is away.
+    """
+    async with AsyncExitStack() as stack:
+        clock = SystemClock()
+        keys = await open_keys(settings, clock)
+        database = Database(settings.catalog_url)
+        stack.callback(database.close)
+        await asyncio.to_thread(database.migrate)
+        jobs, models = SqlJobCatalog(database), SqlModelCatalog(database)
+        vault = open_vault(settings.vault_place, upstream_environment())
+        cores = _cores()
+        threads = ThreadPoolExecutor(cores, thread_name_prefix="unseal")
+        stack.callback(threads.shutdown)
+        reading = Reading(vault=vault, keys=keys, threads=threads, thread_count=cores, local=local_reads(vault))
+        opened = partial(open_artifact, reading=reading)
+
+        engine, capabilities = open_engine(settings, environment=engine_environment())
+        memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
+        fleet = Fleet(
+            LocalHost(engine=engine, memory=memory, open_artifact=opened),
+            clock,
+            FleetLimits(
+                hold_s=settings.hold_s,
+                idle_s=settings.idle_s,
+                max_copies=settings.max_copies,
+                max_waiting=settings.max_waiting,
+                max_requests=settings.max_requests,
+            ),
+        )
+        stack.push_async_callback(fleet.close)
+
+        tools = ImportTools(
+            jobs=jobs,
+            models=models,
+            artifacts=SqlArtifactCatalog(database),
+            vault=vault,
+            staging=vault,
+            journal=SqlCopyJournal(database),
+            keys=keys,
+            clock=clock,
+            open_source=_open_source(settings),
+            prove=partial(
+                prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
+            ),
+            retire=fleet.retire,
+            host=import_host(settings),
+            random_bytes=secrets.token_bytes,
+            profile=settings.profile,
+            outage_s=settings.outage_s,
+            runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_PART),
+        )
+        job_engine = DbosJobEngine(
+            url=settings.jobs_url,
+            workflow=ImportPipeline(tools).run,
+            concurrency=settings.concurrent_imports,
+            is_worker=settings.worker,
+        )
+        if settings.worker:
+            await sweep(tools)
+        await job_engine.launch()
+        stack.push_async_callback(job_engine.close)
+        for job in await jobs.unfinished():
+            await job_engine.start(job.id)
+        starting = asyncio.create_task(_start_what_waits(jobs, job_engine, clock))
+        stack.callback(starting.cancel)
+
+        yield Machinery(
+            clock=clock,
+            database=database,
+            jobs=jobs,
+            models=models,
+            vault=vault,
+            keys=keys,
+            fleet=fleet,
+            capabilities=capabilities,
+            prompts=Prompts(opened),
+            job_engine=job_engine,
+        )
+
+
+async def _start_what_waits(jobs: SqlJobCatalog, job_engine: DbosJobEngine, clock: Clock) -> None:
+    """Starts accepted jobs whose workflow may never have been: their server was killed, or cut off from the jobs."""
+    while True:
+        await clock.sleep(STARTED_AGAIN_EVERY_S)
+        try:
+            for job in await jobs.unfinished():
+                if job.stage is Stage.QUEUED:
+                    await job_engine.start(job.id)
+        except UnavailableError as error:
+            log.warning("waiting_for", what=error.what, reason=error.reason)
+
+
+def _open_source(settings: Settings) -> Callable[[ImportJob], Awaitable[Sources]]:
+    sources = server_sources(
+        folders=[
+            *([settings.buckets] if settings.buckets is not None else []),
+            settings.data / data_folder.SOURCES,
+        ],
+        has_s3=settings.buckets is None,
+        environment=upstream_environment(),
+    )
+
+    async def open_source(_job: ImportJob) -> Sources:
+        return sources
+
+    return open_source
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
