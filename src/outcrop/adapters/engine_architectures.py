@@ -22,12 +22,17 @@ class Registry:
     """Path within the environment's site-packages."""
     names: frozenset[str]
     """The variables that hold the lists: dicts by class name, or pairs of model type and class name."""
+    also: frozenset[str] = frozenset()
+    """Classes that the engine runs as well, where it is installed."""
 
 
 TRANSFORMERS = Registry(
     file="transformers/models/auto/modeling_auto.py",
     # What `transformers serve` takes for text, and for text and images (transformers/cli/serving/model_manager.py).
     names=frozenset({"MODEL_FOR_CAUSAL_LM_MAPPING_NAMES", "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES"}),
+    # The list of encoder-decoders holds many that take speech. Read as a stream, this one's answers are whole
+    # (docs/decisions/0030-streams.md).
+    also=frozenset({"T5ForConditionalGeneration"}),
 )
 VLLM = Registry(
     file="vllm/model_executor/models/registry.py",
@@ -46,7 +51,8 @@ def known_architectures(command: str | None, registry: Registry) -> frozenset[st
     for program in (Path(command), Path(command).resolve()):
         for found in sorted(program.parent.parent.glob(f"lib/python3*/site-packages/{registry.file}")):
             with suppress(OSError, SyntaxError, ValueError):
-                return frozenset(_listed(found.read_text(), registry.names))
+                listed = frozenset(_listed(found.read_text(), registry.names))
+                return listed | registry.also if listed else listed
     return frozenset()
 
 

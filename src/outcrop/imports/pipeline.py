@@ -11,6 +11,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
+from itertools import islice
 from typing import Any, cast
 
 import structlog
@@ -39,6 +40,9 @@ from outcrop.ports import RunStep
 from outcrop.records import ImportJob, JobNote, JsonObject, JsonValue, ModelFacts, SourceLocation, SourceObject, Stage
 
 log = structlog.get_logger()
+
+MOST_IGNORED_TOLD = 50
+"""Files that are not copied, with the reason, in the log; a prefix may hold thousands."""
 
 
 class _StepFailedError(Exception):
@@ -131,7 +135,14 @@ class ImportPipeline:
         if not report.is_importable(tools.profile) or report.facts is None:
             raise ModelRejectedError(report.summary(profile=tools.profile))
         by_path = {item.key.removeprefix(location.prefix): item for item in objects}
-        taken = select(snapshot).taken
+        selection = select(snapshot)
+        taken = selection.taken
+        log.info(
+            "source_selected",
+            job_arn=job.arn,
+            taken=len(taken),
+            ignored=dict(islice(selection.ignored.items(), MOST_IGNORED_TOLD)),
+        )
         pinned = await pin(store, [by_path[path] for path in taken])
         return {
             "model": asdict(report.facts),

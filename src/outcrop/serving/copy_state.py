@@ -68,6 +68,8 @@ class Copy:
     """Set when the load ended, well or badly."""
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the copy begins to drain."""
+    cut: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the copy is to end although it is in use."""
     unused: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while nobody holds the copy or waits for it."""
 

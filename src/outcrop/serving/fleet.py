@@ -36,6 +36,8 @@ class FleetLimits:
     """How long a request waits for a copy. SDKs read for 60 s by default (SPEC 1.19)."""
     idle_s: float = 300.0
     """A copy without requests for this long is ended; AWS's is five minutes (SPEC 9.7)."""
+    drain_s: float = 45.0
+    """How long a model that is deleted waits for the requests that hold its copy; SDKs wait 60 s for the answer."""
     max_copies: int = 3
     """Models that may be loaded at once."""
     max_waiting: int = 1000
@@ -115,12 +117,20 @@ class Fleet:
         self._load_s.pop(model_arn, None)
 
     async def retire(self, model_arn: str) -> None:
-        """Drains a model that is no more: who still has it in hand, from before it went, gets no copy of it either.
+        """Drains a model that is no more; after `drain_s` its copy ends also under the requests that hold it.
 
-        ARNs are never given out twice, so this one is remembered for as long as the process runs.
+        Who has the model in hand from before it went gets no copy of it either. ARNs are never given out twice, so this
+        one is remembered for as long as the process runs.
         """
         self._retired.add(model_arn)
-        await self.drain(model_arn)
+        copy = self._copies.get(model_arn)
+        await _first_of(self.drain(model_arn), self._clock.sleep(self._limits.drain_s))
+        task = None if copy is None else self._tasks.get(copy)
+        if copy is not None and task is not None:
+            copy.cut.set()
+            if not copy.loaded.is_set():
+                task.cancel()
+            await asyncio.wait({task})
 
     async def close(self) -> None:
         """Ends every copy, also those in use, and takes no more requests."""
@@ -204,6 +214,8 @@ class Fleet:
         """Loads a copy, keeps it until it is to end, and stops its engine."""
         try:
             await self._load(copy)
+            # What follows is logged for nobody's request: the one that began the load has its copy, or its error.
+            structlog.contextvars.clear_contextvars()
             if copy.engine is not None:
                 await self._until_over(copy)
         finally:
@@ -247,7 +259,7 @@ class Fleet:
             else:
                 await self._wait(copy.ending, left_s)
         if copy.end is CopyEnd.DRAINED:
-            await _first_of(copy.unused.wait(), self._closing.wait())
+            await _first_of(copy.unused.wait(), copy.cut.wait(), self._closing.wait())
 
     def _end(self, copy: Copy, end: CopyEnd) -> None:
         """Lets a copy drain; one that died makes way for another at once."""

@@ -43,12 +43,17 @@ def installed(folder: Path, registry: Registry, text: str) -> str:
 
 
 def test_the_classes_that_generate_text_are_read(tmp_path: Path) -> None:
-    """Of transformers: text, and text and images; nothing else, and nothing is executed."""
+    """Of transformers: text, text and images, and Flan-T5; nothing else, and nothing is executed."""
     program = installed(tmp_path, TRANSFORMERS, AUTO)
 
     found = known_architectures(program, TRANSFORMERS)
 
-    assert found == {"Phi3ForCausalLM", "GemmaForCausalLM", "LlavaForConditionalGeneration"}
+    assert found == {
+        "Phi3ForCausalLM",
+        "GemmaForCausalLM",
+        "LlavaForConditionalGeneration",
+        "T5ForConditionalGeneration",
+    }
 
 
 def test_the_names_that_vllm_takes_are_read(tmp_path: Path) -> None:
@@ -96,7 +101,9 @@ def test_what_is_read_is_what_transformers_says() -> None:
     assert found == {
         *modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values(),
         *modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES.values(),
+        *TRANSFORMERS.also,
     }
+    assert TRANSFORMERS.also <= set(modeling_auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES.values())
 
 
 def test_checking_imports_no_engine() -> None:

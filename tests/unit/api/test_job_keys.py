@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from tests.samples import TENANT
+from tests.unit.api.services import call, sample_services
 
-from outcrop.access.throttle import Throttle
-from outcrop.api.calls import Call
 from outcrop.api.import_jobs import create_model_import_job, get_model_import_job
-from outcrop.api.permissions import Permissions
 from outcrop.api.services import Services
 from outcrop.errors import (
     AccessDeniedError,
@@ -23,73 +19,14 @@ from outcrop.errors import (
     ValidationError,
 )
 from outcrop.key_ids import full_arn
-from outcrop.records import NO_QUOTAS, Caller, ServableModel
-from outcrop.serving.capabilities import Capabilities
-from outcrop.serving.fleet import Fleet, FleetLimits
-from outcrop.serving.prompts import OpenedArtifact, Prompts
-from outcrop.testing.catalog import FakeCatalog
-from outcrop.testing.clock import FakeClock
-from outcrop.testing.keys import FakeKeyService
-from outcrop.testing.null_host import NullHost
-from outcrop.testing.vault import FakeVault
 
 pytestmark = pytest.mark.anyio
-
-
-class Started:
-    """A job engine that keeps what it was told."""
-
-    def __init__(self) -> None:
-        self.ids: list[str] = []
-
-    async def launch(self) -> None:
-        """Does nothing."""
-
-    async def start(self, job_id: str) -> None:
-        """Keeps the id."""
-        self.ids.append(job_id)
-
-    async def close(self) -> None:
-        """Does nothing."""
-
-
-async def no_artifact(model: ServableModel) -> OpenedArtifact:
-    """Nothing is read here."""
-    raise AssertionError(model)
 
 
 @pytest.fixture
 def services() -> Services:
     """Services on fakes."""
-    catalog, clock = FakeCatalog(), FakeClock()
-    return Services(
-        jobs=catalog.jobs,
-        models=catalog.models,
-        tags=catalog.tags,
-        vault=FakeVault(),
-        keys=FakeKeyService(),
-        job_engine=Started(),
-        fleet=Fleet(NullHost(), clock, FleetLimits()),
-        capabilities=Capabilities(engine="none", features=frozenset()),
-        clock=clock,
-        pick=secrets.choice,
-        new_reply_id=lambda: "0" * 32,
-        page_token_key=b"k" * 32,
-        permissions=Permissions(
-            policies_of=lambda _: None, jobs=catalog.jobs, models=catalog.models, tags=catalog.tags
-        ),
-        throttle=Throttle({}),
-        quotas=NO_QUOTAS,
-        keep_warm=frozenset(),
-        prompts=Prompts(no_artifact),
-        profile="outcrop",
-    )
-
-
-def call(operation: str, **params: Any) -> Call:
-    """A call of the root principal."""
-    caller = Caller(principal_arn="arn:aws:iam::000000000000:root", tenant=TENANT, request_id="r", source_ip="::1")
-    return Call(operation=operation, params=params, caller=caller)
+    return sample_services()
 
 
 async def create(services: Services, key_id: str | None) -> str:
