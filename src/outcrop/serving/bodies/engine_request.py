@@ -33,6 +33,8 @@ class EngineRequest:
 
     path: str
     body: JsonObject = field(repr=False)
+    is_cut_to_context: bool = False
+    """Whether it asks for fewer tokens than the caller, since the model's context has room for no more."""
 
 
 def engine_request(request: InvokeRequest, capabilities: Capabilities, facts: ModelFacts) -> EngineRequest:
