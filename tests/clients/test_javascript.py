@@ -259,3 +259,34 @@ def test_nothing_went_wrong_inside(server: RunningServer, good: dict[str, Any]) 
     """No request of the SDK made the server log a trace."""
     assert good["status"] == "Completed"
     assert "Traceback" not in server.log()
+
+
+def test_a_conversation_is_answered_and_streamed(
+    javascript: JavaScript, good: dict[str, Any], questions: list[dict[str, str]]
+) -> None:
+    """Over HTTP/2 the events arrive one by one, and add up to the whole answer."""
+    question, expected = questions[0]["question"], questions[0]["answer"]
+    members = {
+        "modelId": good["importedModelArn"],
+        "messages": [{"role": "user", "content": [{"text": question}]}],
+        "inferenceConfig": {"maxTokens": 80, "temperature": 0},
+    }
+
+    whole = javascript.output("Converse", **members)
+    events = javascript.output("ConverseStream", **members)["events"]
+
+    said = [event["contentBlockDelta"]["delta"]["text"] for event in events if "contentBlockDelta" in event]
+    assert whole["output"]["message"] == {"role": "assistant", "content": [{"text": expected}]}
+    assert "".join(said) == expected
+    assert len(said) > 3
+    assert events[-1]["metadata"]["usage"]["totalTokens"] == whole["usage"]["totalTokens"]
+
+
+def test_a_prompt_is_streamed(javascript: JavaScript, good: dict[str, Any]) -> None:
+    """The last chunk has the metrics."""
+    body = json.dumps({"prompt": "Q: What is a sill?\nA:", "max_gen_len": 8, "temperature": 0})
+
+    chunks = javascript.output("InvokeModelWithResponseStream", modelId=good["importedModelArn"], body=body)["events"]
+
+    assert "".join(chunk["generation"] for chunk in chunks)
+    assert chunks[-1]["amazon-bedrock-invocationMetrics"]["outputTokenCount"] == chunks[-1]["generation_token_count"]

@@ -69,6 +69,7 @@ def _readers(services: Services, asked: _Asked) -> tuple[ReplyReader, Conversati
         stop_sequences=asked.request.chat.sampling.stop,
         response_paths=asked.request.response_paths,
         new_id=services.new_tool_id,
+        is_cut_to_context=asked.of_engine.is_cut_to_context,
     )
     return reader, conversation
 

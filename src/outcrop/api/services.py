@@ -9,11 +9,10 @@ from outcrop.access.throttle import Throttle
 from outcrop.api.permissions import Permissions
 from outcrop.ports import Clock, JobCatalog, JobEngine, KeyService, ModelCatalog, TagCatalog, Vault
 from outcrop.records import Quotas
+from outcrop.serving.bodies.engine_request import SHORT_ID_LETTERS
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet
 from outcrop.serving.prompts import Prompts
-
-TOOL_ID_LETTERS = 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +45,8 @@ class Services:
     quotas: Quotas
 
     def new_tool_id(self) -> str:
-        """Makes the id of a tool use, such as `tooluse_k3v…`."""
-        return f"tooluse_{self.new_reply_id()[:TOOL_ID_LETTERS]}"
+        """Makes the id of a tool use: nine letters and digits, as the chat templates of Mistral insist on."""
+        return self.new_reply_id()[:SHORT_ID_LETTERS]
 
     def ms_since(self, began: float) -> int:
         """Returns the whole milliseconds since a reading of the monotonic clock."""

@@ -65,7 +65,7 @@ def fitted(asked: EngineRequest, count: Count, facts: ModelFacts) -> EngineReque
     if _max_tokens(asked) <= room:
         return asked
     body: JsonObject = {**asked.body, "max_tokens": room}
-    return replace(asked, body=body)
+    return replace(asked, body=body, is_cut_to_context=True)
 
 
 def _max_tokens(asked: EngineRequest) -> int:

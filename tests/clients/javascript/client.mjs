@@ -17,7 +17,17 @@ async function send(input) {
   }
   const Command = (isRuntime ? runtime : control)[`${call}Command`];
   const output = await client.send(new Command(input));
+  const stream = output.stream ?? (output.body?.[Symbol.asyncIterator] && !output.body.transformToString ? output.body : null);
+  if (stream) return { events: await collected(stream) };
   return output.body ? { ...output, body: output.body.transformToString() } : output;
+}
+
+async function collected(stream) {
+  const events = [];
+  for await (const event of stream) {
+    events.push(event.chunk ? JSON.parse(new TextDecoder().decode(event.chunk.bytes)) : event);
+  }
+  return events;
 }
 
 async function outcome(input) {

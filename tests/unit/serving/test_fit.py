@@ -29,7 +29,8 @@ def test_a_short_prompt_needs_no_count(facts: ModelFacts) -> None:
 
 def test_the_reply_gets_the_room_that_is_left(facts: ModelFacts) -> None:
     """And not more than was asked for."""
-    assert fitted(asked(max_tokens=10), Count(tokens=4000), facts).body["max_tokens"] == 10
+    assert fitted(asked(max_tokens=10), Count(tokens=4000), facts) == asked(max_tokens=10)
+    assert fitted(asked(max_tokens=500), Count(tokens=4000), facts).is_cut_to_context
     assert fitted(asked(max_tokens=500), Count(tokens=4000), facts).body["max_tokens"] == 96
     assert fitted(asked(max_tokens=500), Count(tokens=4095), facts).body["max_tokens"] == 1
 

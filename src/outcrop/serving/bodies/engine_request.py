@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,10 @@ COMPLETION_PATH = "/v1/completions"
 GENERATION_CONFIG_OPTIONS = ("top_k", "min_p", "repetition_penalty")
 """Options that are sampling parameters, and travel with them."""
 
+SHORT_ID_FAMILIES = frozenset({"mistral", "mixtral"})
+SHORT_ID_LETTERS = 9
+"""Mistral's chat templates refuse ids of tool calls that are not nine letters and digits; callers' may be any."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineRequest:
@@ -28,6 +33,8 @@ class EngineRequest:
 
     path: str
     body: JsonObject = field(repr=False)
+    is_cut_to_context: bool = False
+    """Whether it asks for fewer tokens than the caller, since the model's context has room for no more."""
 
 
 def engine_request(request: InvokeRequest, capabilities: Capabilities, facts: ModelFacts) -> EngineRequest:
@@ -50,7 +57,9 @@ def engine_request(request: InvokeRequest, capabilities: Capabilities, facts: Mo
     else:
         asked |= _generation_config(request)
     if request.schema is Schema.CHAT:
-        asked["messages"] = [said for message in request.messages for said in _messages(message, capabilities)]
+        has_short_ids = facts.architecture in SHORT_ID_FAMILIES
+        messages = map(_with_short_ids, request.messages) if has_short_ids else request.messages
+        asked["messages"] = [said for message in messages for said in _messages(message, capabilities)]
         if "tools" in asked and "tool_choice" not in asked:
             asked |= capabilities.tool_members
         return EngineRequest(path=CHAT_PATH, body=asked)
@@ -114,3 +123,22 @@ def _messages(message: JsonObject, capabilities: Capabilities) -> list[JsonObjec
         calls = {member: value for member, value in message.items() if member != "content"}
         return [{"role": message["role"], "content": content}, calls]
     return [message]
+
+
+def _with_short_ids(message: JsonObject) -> JsonObject:
+    """Returns a message whose tool calls, or result, carry ids that Mistral takes; equal ones stay equal."""
+    changed: dict[str, JsonValue] = {}
+    result_of, calls = message.get("tool_call_id"), message.get("tool_calls")
+    if isinstance(result_of, str):
+        changed["tool_call_id"] = _short_id(result_of)
+    if isinstance(calls, list | tuple):
+        changed["tool_calls"] = [
+            {**call, "id": _short_id(str(call.get("id", "")))} if isinstance(call, Mapping) else call for call in calls
+        ]
+    return {**message, **changed}
+
+
+def _short_id(given: str) -> str:
+    if len(given) == SHORT_ID_LETTERS and given.isascii() and given.isalnum():
+        return given
+    return hashlib.sha256(given.encode()).hexdigest()[:SHORT_ID_LETTERS]

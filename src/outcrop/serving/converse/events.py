@@ -74,12 +74,12 @@ def close(state: State) -> tuple[State, list[Event]]:
     return replace(state, block=Block.NONE), [{"contentBlockStop": {"contentBlockIndex": state.index}}]
 
 
-def stop_reason(end: StreamEnd, state: State, stop_sequences: Sequence[str]) -> str:
+def stop_reason(end: StreamEnd, state: State, stop_sequences: Sequence[str], *, is_cut_to_context: bool = False) -> str:
     """Returns Converse's word for why a reply ended (SPEC 3.4.7)."""
     choice = end.choices[0]
     match choice.finish_reason:
         case "length":
-            return "max_tokens"
+            return "model_context_window_exceeded" if is_cut_to_context else "max_tokens"
         case "content_filter":
             return "content_filtered"
         case _ if state.calls_tools:
@@ -92,9 +92,23 @@ class Conversation:
     """The events of one reply, in order."""
 
     def __init__(
-        self, *, stop_sequences: Sequence[str], response_paths: Sequence[str], new_id: Callable[[], str]
+        self,
+        *,
+        stop_sequences: Sequence[str],
+        response_paths: Sequence[str],
+        new_id: Callable[[], str],
+        is_cut_to_context: bool = False,
     ) -> None:
+        """Keeps what is needed.
+
+        Args:
+            stop_sequences: that the caller gave.
+            response_paths: JSON pointers to what the caller wants to know besides.
+            new_id: makes the id of a tool use, unpredictable.
+            is_cut_to_context: whether the context has room for fewer tokens than the caller asked for.
+        """
         self._stop_sequences = stop_sequences
+        self._is_cut_to_context = is_cut_to_context
         self._response_paths = response_paths
         self._new_id = new_id
         self._state = State()
@@ -112,7 +126,8 @@ class Conversation:
         """Returns the events after all content; a reply of nothing has an empty text, since clients read the first."""
         events = self._add_empty() if self._state.index < 0 else []
         self._state, closed = close(self._state)
-        stop: dict[str, Any] = {"stopReason": stop_reason(end, self._state, self._stop_sequences)}
+        reason = stop_reason(end, self._state, self._stop_sequences, is_cut_to_context=self._is_cut_to_context)
+        stop: dict[str, Any] = {"stopReason": reason}
         fields = _fields(end, self._response_paths)
         if fields:
             stop["additionalModelResponseFields"] = fields

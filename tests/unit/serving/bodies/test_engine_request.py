@@ -204,3 +204,24 @@ def test_transformers_gets_words_and_calls_apart(facts: ModelFacts) -> None:
     calls = {"role": "assistant", "tool_calls": CALLING["tool_calls"]}
     assert apart == [*MESSAGES, {"role": "assistant", "content": "I look."}, calls]
     assert together == [*MESSAGES, CALLING]
+
+
+def test_mistral_gets_ids_that_its_templates_take(facts: ModelFacts) -> None:
+    """Nine letters and digits; the result still belongs to its call. Other families get the ids as they are."""
+    calls = [
+        {"id": given, "type": "function", "function": {"name": "look", "arguments": "{}"}}
+        for given in ("t-1", "abcdefgh9")
+    ]
+    results = [{"role": "tool", "tool_call_id": call["id"], "content": "x"} for call in calls]
+    conversation = [*MESSAGES, {"role": "assistant", "content": None, "tool_calls": calls}, *results]
+    request = parse(json.dumps({"messages": conversation, "tools": TOOLS}).encode())
+
+    short: Any = engine_request(request, VLLM, replace(facts, architecture="mistral")).body["messages"]
+    other = engine_request(request, VLLM, facts).body["messages"]
+
+    ids = [call["id"] for call in short[1]["tool_calls"]]
+    assert [len(made) for made in ids] == [9, 9]
+    assert ids[0].isalnum()
+    assert ids[1] == "abcdefgh9"
+    assert [message["tool_call_id"] for message in short[2:]] == ids
+    assert other == conversation
