@@ -2,8 +2,7 @@
 
     python -m benchmarks.copy_stage '{"url": …, "vault": …, "keys": […], "memory_mib": 256, "then": "nothing"}'
 
-Prints one JSON object: seconds, processor seconds, peak memory; with "then": "where", where the threads' time went;
-with "then": "load", how fast the sealed files come into memory.
+Prints one JSON object: seconds, processor seconds, peak memory; with "then": "where", where the threads' time went.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,18 +23,16 @@ from typing import Any
 import boto3
 
 from outcrop.adapters import store_s3, vault_local
-from outcrop.adapters.catalog_sql import Database, SqlCopyJournal, SqlJobCatalog, SqlModelCatalog
+from outcrop.adapters.catalog_sql import Database, SqlArtifactCatalog, SqlCopyJournal, SqlJobCatalog, SqlModelCatalog
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.keys_local import LocalKeyring
-from outcrop.adapters.memory_files import PARALLEL_FILES, MemoryFiles
 from outcrop.arn import Tenant
 from outcrop.artifact import checksum, envelope
+from outcrop.artifact.host import ANYWHERE
 from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART, copy_files, make_data_key
 from outcrop.imports.progress import ByteCounter
 from outcrop.imports.tools import ImportTools
-from outcrop.imports.verify import candidate, verify_files, write_manifest
 from outcrop.records import ImportJob, ImportRequest, Progress, SourceObject, Stage, StageEntry
-from outcrop.serving.unsealing import PARALLEL_RUNS, open_artifact
 
 MIB = 1 << 20
 
@@ -47,12 +43,13 @@ async def run(given: dict[str, Any]) -> dict[str, Any]:
     database = Database(f"sqlite:///{work / 'catalog.sqlite'}")
     database.migrate()
     clock = SystemClock()
-    keys = LocalKeyring(work / "keyring.json", account="000000000000", region="us-east-1")
+    keys = LocalKeyring(work / "keyring.json", account="000000000000", region="us-east-1", clock=clock)
     vault = vault_local.LocalVault(work / "vault")
     store = store_s3.S3ObjectStore(boto3.Session(), {})
     tools = ImportTools(
         jobs=SqlJobCatalog(database),
         models=SqlModelCatalog(database),
+        artifacts=SqlArtifactCatalog(database),
         vault=vault,
         staging=vault,
         journal=SqlCopyJournal(database),
@@ -60,8 +57,8 @@ async def run(given: dict[str, Any]) -> dict[str, Any]:
         clock=clock,
         open_source=lambda _job: _never(),
         prove=lambda _model, _facts: _never(),
-        drain=lambda _arn: _never(),
-        supported_by_engine=frozenset,
+        retire=lambda _arn: _never(),
+        host=ANYWHERE,
         random_bytes=secrets.token_bytes,
         profile="outcrop",
         outage_s=0,
@@ -88,7 +85,7 @@ async def run(given: dict[str, Any]) -> dict[str, Any]:
     total = sum(source.size_bytes for source in chosen.values())
     spent = _watch() if given["then"] == "where" else {}
     before, began = os.times(), time.perf_counter()
-    files = await copy_files(tools, job, store=store, chosen=chosen, counter=_counter(tools, job, total))
+    await copy_files(tools, job, store=store, chosen=chosen, counter=_counter(tools, job, total))
     seconds, after = time.perf_counter() - began, os.times()
     found = {
         "seconds": seconds,
@@ -97,45 +94,8 @@ async def run(given: dict[str, Any]) -> dict[str, Any]:
         "bytes": total,
         "threads_s": dict(spent),
     }
-    if given["then"] == "load":
-        entries = await verify_files(tools, job, files, _counter(tools, job, total))
-        model = candidate(job, await write_manifest(tools, job, entries))
-        artifact = await open_artifact(model, vault=vault, keys=keys)
-        memory = MemoryFiles(run_dir=work / "run")
-        sizes = list(artifact.files)
-        found["load_s"], found["plain_s"] = [], []
-        for _ in range(given["rounds"]):
-            began = time.perf_counter()
-            async with memory.folder(sizes, artifact.read_into):
-                found["load_s"].append(time.perf_counter() - began)
-            plain = _PlainReader([Path(given["plain"]) / key for key in given["keys"]])
-            began = time.perf_counter()
-            async with memory.folder(sizes, plain.read_into):
-                found["plain_s"].append(time.perf_counter() - began)
     database.close()
     return found
-
-
-class _PlainReader:
-    """Copies plaintext files into memory with the threads that unsealing has."""
-
-    def __init__(self, files: list[Path]) -> None:
-        self._files = {file.name: file for file in files}
-        self._threads = ThreadPoolExecutor(max_workers=min(PARALLEL_FILES * PARALLEL_RUNS, (os.cpu_count() or 1) + 4))
-
-    async def read_into(self, path: str, target: memoryview) -> None:
-        descriptor = os.open(self._files[Path(path).name], os.O_RDONLY)
-        step = 8 * MIB
-        try:
-            loop = asyncio.get_running_loop()
-            await asyncio.gather(
-                *(
-                    loop.run_in_executor(self._threads, os.preadv, descriptor, [target[at : at + step]], at)
-                    for at in range(0, len(target), step)
-                )
-            )
-        finally:
-            os.close(descriptor)
 
 
 async def _pinned(store: store_s3.S3ObjectStore, bucket: str, key: str) -> SourceObject:

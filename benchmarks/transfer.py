@@ -22,6 +22,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.limits import limits
+from benchmarks.load import measure, ratio
 from benchmarks.machine import machine
 from benchmarks.nginx import nginx
 from benchmarks.peers import program
@@ -89,22 +90,21 @@ class _Bench:
         on_tmpfs = _in_turns(tools, memory, rounds)
         with _folder(memory) as folder:
             where = self.copy_stage(keys, folder, then="where")
-        with _folder(memory) as folder:
-            load = self.copy_stage(keys, folder, then="load", rounds=rounds)
         gib = where["bytes"] / GIB
+        load = measure(gib, rounds, memory)
         threads = where["threads_s"]
         rest = threads.pop("all") - sum(threads.values())
         _tell(
             "processor seconds a GiB, in the copy's threads",
             {"socket": rest / gib} | {k: v / gib for k, v in threads.items()},
         )
-        _tell("load, seconds", {"sealed": load["load_s"], "plain": load["plain_s"]})
+        _tell("load, seconds", load)
         return {
             "ratio_vs_s5cmd_disk": on_disk["s5cmd"] / on_disk["outcrop"],
             "ratio_vs_s5cmd_tmpfs": on_tmpfs["s5cmd"] / on_tmpfs["outcrop"],
             "ratio_vs_boto3_tmpfs": on_tmpfs["boto3"] / on_tmpfs["outcrop"],
-            "cpu_s_per_gib": load["cpu_s"] / gib,
-            "load_ratio": median(load["plain_s"]) / median(load["load_s"]),
+            "cpu_s_per_gib": where["cpu_s"] / gib,
+            "load_ratio": ratio(load),
         }
 
     def peak_rss(self, gib: int, disk: Path) -> float:
@@ -118,7 +118,7 @@ class _Bench:
         _tell(f"{gib} GiB, sparse, to disk", {name: found[name] for name in ("seconds", "cpu_s", "peak_rss_mb")})
         return float(found["peak_rss_mb"])
 
-    def copy_stage(self, keys: Sequence[str], to: Path, *, then: str = "nothing", rounds: int = 1) -> dict[str, Any]:
+    def copy_stage(self, keys: Sequence[str], to: Path, *, then: str = "nothing") -> dict[str, Any]:
         """Runs Outcrop's copy stage in a new process."""
         given = {
             "vault": str(to),
@@ -126,8 +126,6 @@ class _Bench:
             "keys": list(keys),
             "memory_mib": self._memory_mib,
             "then": then,
-            "rounds": rounds,
-            "plain": str(self._source),
         }
         done = _run(
             [sys.executable, "-m", "benchmarks.copy_stage", json.dumps(given)],

@@ -25,7 +25,8 @@
     ├── UnavailableError              something outside is away: wait and try again
     ├── StorageError                  the vault cannot hold the bytes (full, read-only, gone): an operator must act
     ├── IntegrityError                stored bytes are not those that were sealed: an operator must act
-    ├── KeyUnavailableError           a key is unknown, disabled or refused: the key's owner must act
+    ├── KeyUnavailableError           a key is unknown, disabled or of the wrong kind: the key's owner must act
+    │   └── KeyDeniedError            the key's policy refuses its use
     ├── EngineError                   the inference engine did not start, died, or answered nonsense
     ├── IllegalMoveError              a job was not in a state that allows the change: lost a race, or our bug
     └── SettingError                  an operator must correct the setting that it names
@@ -247,6 +248,10 @@ class IntegrityError(OutcropError):
 
 class KeyUnavailableError(OutcropError):
     """A key cannot be used. The key's owner must enable it or grant its use."""
+
+
+class KeyDeniedError(KeyUnavailableError):
+    """The key is there, but the server may not use it. The key's owner must change its policy or grants."""
 
 
 class EngineError(OutcropError):

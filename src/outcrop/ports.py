@@ -6,33 +6,42 @@ suite for each that every implementation passes. All errors are those of `errors
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
 from outcrop.arn import ResourceKind, Tenant
 from outcrop.records import (
+    NO_QUOTAS,
     DataKey,
     ImportedModel,
     ImportJob,
     JobNote,
     JsonObject,
     JsonValue,
+    KeyCopy,
     ListQuery,
     Page,
+    Quotas,
     SealedPart,
     SealedSoFar,
     ServableModel,
+    SharedArtifact,
     SourceLocation,
     SourceObject,
     Stage,
     Tag,
     Upload,
+    User,
 )
 
 Buffer = bytes | bytearray | memoryview
 """What holds bytes on its way: anything that gives its memory without a copy."""
+
+
+WriteAt = Callable[[int, Buffer], None]
+"""Writes at an offset in bytes; blocks. From any thread, several at once, never twice the same range."""
 
 
 class Clock(Protocol):
@@ -130,6 +139,26 @@ class Vault(Protocol):
         ...
 
 
+class LocalReader(Protocol):
+    """A sealed file of this machine, open for reading by several threads."""
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fills the target from an offset; blocks. Raises IntegrityError for less, and StorageError."""
+        ...
+
+    def close(self) -> None:
+        """Ends the reading."""
+        ...
+
+
+class LocalReads(Protocol):
+    """A vault whose files are files of this machine: threads read them into memory of their own."""
+
+    def reader(self, artifact_id: str, path: str) -> LocalReader:
+        """Opens a sealed file, staged or published; blocks. Raises IntegrityError if there is none, StorageError."""
+        ...
+
+
 class PartWriter(Protocol):
     """Writes one part of an upload, front to back."""
 
@@ -208,11 +237,11 @@ class KeyService(Protocol):
 class JobCatalog(Protocol):
     """The durable record of import jobs. Creating and moving are transactions; what returned is on the disk."""
 
-    async def create(self, job: ImportJob) -> ImportJob:
+    async def create(self, job: ImportJob, quotas: Quotas = NO_QUOTAS) -> ImportJob:
         """Adds a job and returns it; or the one that the same client request token and request made before.
 
         Raises ConflictError when the job's or the model's name is taken in that account and region, or the token was
-        used with another request.
+        used with another request; QuotaExceededError when the account has as much there as it may.
         """
         ...
 
@@ -221,7 +250,7 @@ class JobCatalog(Protocol):
         ...
 
     async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportJob]:
-        """Returns a page of jobs."""
+        """Returns a page of jobs, without their reports, which can be large."""
         ...
 
     async def move(
@@ -248,8 +277,11 @@ class JobCatalog(Protocol):
 class ModelCatalog(Protocol):
     """The durable record of imported models."""
 
-    async def publish(self, model: ImportedModel, *, allowed_from: frozenset[Stage]) -> None:
-        """In one transaction: makes the model visible and its job Completed. Raises IllegalMoveError."""
+    async def publish(self, model: ImportedModel, *, content_sha256: str, allowed_from: frozenset[Stage]) -> None:
+        """In one transaction: makes the model visible, its job Completed, and its artifact known by its content.
+
+        Raises IllegalMoveError, also when the job has released its artifact.
+        """
         ...
 
     async def get(self, tenant: Tenant, identifier: str) -> ImportedModel:
@@ -261,11 +293,42 @@ class ModelCatalog(Protocol):
         ...
 
     async def delete(self, tenant: Tenant, model_id: str) -> bool:
-        """Forgets a model and its wrapped key; True when no other model uses its artifact. Raises NotFoundError."""
+        """Forgets a model and its wrapped key; True when nobody else holds its artifact. Raises NotFoundError."""
         ...
 
-    async def artifact_ids(self) -> Sequence[str]:
-        """Lists the artifacts that models of any account point to."""
+
+class ArtifactCatalog(Protocol):
+    """Who holds which artifact, and by which wrapped key. Models and unended jobs hold artifacts.
+
+    What nobody holds can be held by nobody again, so its bytes may go: each change that takes a holder away or adds
+    one is a transaction on the artifact.
+    """
+
+    async def share(self, job_id: str, content_sha256: str) -> SharedArtifact | None:
+        """Makes a job hold a published artifact of this content, of the job's own account, region and key.
+
+        None: there is no such artifact, and the job holds none but its own. Asked again, it answers for the present.
+        Raises IllegalMoveError when the job has ended.
+        """
+        ...
+
+    async def release(self, job_id: str) -> Sequence[str]:
+        """Takes a job's artifacts and wrapped key from it for good; returns the artifacts whose bytes may go.
+
+        Raises IllegalMoveError when the job has ended: its artifact is its model's then.
+        """
+        ...
+
+    async def held(self) -> frozenset[str]:
+        """Lists, at one moment, every artifact that a model or an unended job of any account holds or may write."""
+        ...
+
+    async def copies(self, key_arn: str) -> Sequence[KeyCopy]:
+        """Lists what a key has wrapped for models and unended jobs, unended jobs first."""
+        ...
+
+    async def rewrap(self, copy: KeyCopy, wrapped_key: bytes) -> bool:
+        """Replaces the wrapped key of a model or an unended job, if it is still the one that `copy` has."""
         ...
 
 
@@ -284,6 +347,33 @@ class TagCatalog(Protocol):
 
     async def remove(self, tenant: Tenant, kind: ResourceKind, resource_id: str, keys: Sequence[str]) -> None:
         """Removes tags by key; keys that the resource does not have are no matter."""
+        ...
+
+
+class UserCatalog(Protocol):
+    """The users and their keys. Few, and read as a whole; every change makes the version another one."""
+
+    async def version(self) -> int:
+        """Returns a number that differs after every change; cheap to ask."""
+        ...
+
+    async def all(self) -> Sequence[User]:
+        """Returns every user, by account and name."""
+        ...
+
+    async def create(self, user: User) -> None:
+        """Adds a user. Raises ConflictError when the account has one of this name."""
+        ...
+
+    async def change(self, account: str, name: str, edit: Callable[[User], User]) -> User:
+        """Replaces a user by what `edit` makes of it, and returns that; nobody else's change comes between.
+
+        Raises NotFoundError.
+        """
+        ...
+
+    async def delete(self, account: str, name: str) -> None:
+        """Removes a user with all keys. Raises NotFoundError."""
         ...
 
 
@@ -325,6 +415,13 @@ class RunningEngine(Protocol):
 
     async def post(self, path: str, body: JsonObject) -> JsonObject:
         """Sends a request and returns its reply. Raises ModelFailedError, ModelTimeoutError, EngineError."""
+        ...
+
+    def stream(self, path: str, body: JsonObject) -> AsyncGenerator[JsonObject, None]:
+        """Sends a request and yields the chunks of its reply as they come; closing it early frees the engine.
+
+        The last chunks tell the finish reason of each choice and the usage. Raises as `post` does, at any chunk.
+        """
         ...
 
     async def stop(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Generic, TypeAlias, TypeVar
 
@@ -14,6 +14,9 @@ JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | Mapping
 JsonObject: TypeAlias = Mapping[str, JsonValue]
 
 Item = TypeVar("Item")
+
+_MILLISECOND = timedelta(milliseconds=1)
+_LAST_MOMENT = datetime.max.replace(tzinfo=UTC)
 
 
 # --- who calls ----------------------------------------------------------------------------------------------------
@@ -37,6 +40,46 @@ class Caller:
     tenant: Tenant
     request_id: str
     source_ip: str
+    access_key_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessKey:
+    """What a user signs requests with."""
+
+    id: str
+    secret: str = field(repr=False)
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """A long-term Bedrock API key as far as it is kept: who has the key itself is known by its digest."""
+
+    id: str
+    sha256: str
+    """Digest of the whole key, hexadecimal."""
+    created_at: datetime
+    expires_at: datetime | None = None
+    """None: never."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """Somebody beside the root principal who may call: what IAM knows of a user, in one piece."""
+
+    account: str
+    name: str
+    created_at: datetime
+    policy: str | None = None
+    """The identity-based policy, as it was written; None allows nothing."""
+    access_keys: tuple[AccessKey, ...] = ()
+    api_keys: tuple[ApiKey, ...] = ()
+
+    @property
+    def arn(self) -> str:
+        """The user's ARN."""
+        return f"arn:aws:iam::{self.account}:user/{self.name}"
 
 
 # --- the source of an import --------------------------------------------------------------------------------------
@@ -254,6 +297,8 @@ class ImportJob:
     """What the checks found, in the documented JSON form; None before the check stage."""
     wrapped_key: bytes | None = field(default=None, repr=False)
     """The model's wrapped copy of the data key while the import runs; handed to the model at the end."""
+    shared_artifact_id: str | None = None
+    """The artifact of an earlier import, where this one found its content stored already."""
 
     @property
     def arn(self) -> str:
@@ -267,8 +312,11 @@ class ImportJob:
 
     @property
     def artifact_id(self) -> str:
-        """The artifact that this job writes: it has the job's id, so that a restart finds what was begun."""
-        return self.id
+        """The artifact that the model will point to: one that is shared, or one of the job's own.
+
+        The latter has the job's id, so that a restart finds what was begun.
+        """
+        return self.shared_artifact_id or self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,6 +327,19 @@ class JobNote:
     bytes_total: int | None = None
     report: JsonObject | None = None
     wrapped_key: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """How much an account may have in one region (SPEC 8.1, 8.2); None is without limit."""
+
+    concurrent_jobs: int | None = None
+    """Import jobs that have not ended."""
+    models: int | None = None
+    """Imported models, and those that unended jobs will make."""
+
+
+NO_QUOTAS = Quotas()
 
 
 # --- models -------------------------------------------------------------------------------------------------------
@@ -340,6 +401,26 @@ class ServableModel:
 
     arn: str
     artifact: ArtifactRef
+    is_kept_warm: bool = False
+    """Whether a copy stays loaded though nobody asks for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyCopy:
+    """A wrapped copy of an artifact's data key, which opens in the name of one model."""
+
+    model_arn: str
+    artifact_id: str
+    key_arn: str
+    wrapped_key: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedArtifact:
+    """A published artifact that a job may point its model to, and a copy of the data key that opens it."""
+
+    manifest_sha256: str
+    opener: KeyCopy
 
 
 # --- lists --------------------------------------------------------------------------------------------------------
@@ -352,12 +433,34 @@ class ListQuery:
     limit: int
     name_contains: str | None = None
     created_after: datetime | None = None
+    """Neither bound is in the list itself (docs/decisions/0020)."""
     created_before: datetime | None = None
     is_ascending: bool = False
     stages: frozenset[Stage] | None = None
     """Jobs only: the stages that belong to the wanted status; None for all."""
     after: tuple[datetime, str] | None = None
     """Creation time and id of the last item of the page before."""
+
+    @property
+    def created_from(self) -> datetime | None:
+        """The first moment of creation after `created_after`, as times are shown: in milliseconds."""
+        if self.created_after is None:
+            return None
+        shown = _shown(self.created_after)
+        return shown + _MILLISECOND if shown < _shown(_LAST_MOMENT) else _LAST_MOMENT
+
+    @property
+    def created_until(self) -> datetime | None:
+        """The first moment of creation that is not before `created_before`, as times are shown."""
+        if self.created_before is None:
+            return None
+        shown = _shown(self.created_before)
+        is_whole = shown == self.created_before or shown == _shown(_LAST_MOMENT)
+        return shown if is_whole else shown + _MILLISECOND
+
+
+def _shown(moment: datetime) -> datetime:
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

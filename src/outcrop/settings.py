@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+import math
 import os
 import shutil
 import sys
@@ -86,12 +87,44 @@ def _existing_file(text: str) -> Path:
     return path
 
 
+def _database(text: str) -> str:
+    scheme, separator, rest = text.partition("://")
+    if scheme not in ("postgresql", "postgres") or not separator:
+        raise ValueError("expected postgresql://USER:PASSWORD@HOST/DATABASE")
+    return f"postgresql://{rest}"
+
+
 def _engine(text: str) -> str:
     if text in ("transformers", "vllm"):
         return text
     if urlsplit(text).scheme in ("http", "https") and urlsplit(text).netloc:
         return text
     raise ValueError(f"expected transformers, vllm or an http(s) URL, not {text!r}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRate:
+    """How often an account may call an operation; `*` stands for each that is not named."""
+
+    operation: str
+    per_s: float
+    burst: float
+
+
+def _call_rates(text: str) -> tuple[CallRate, ...]:
+    return tuple(_call_rate(item.strip()) for item in text.split(",") if item.strip())
+
+
+def _call_rate(text: str) -> CallRate:
+    operation, _, rate = text.partition("=")
+    per_s, _, burst = rate.partition(":")
+    try:
+        read = CallRate(operation=operation, per_s=float(per_s), burst=float(burst or max(1.0, float(per_s))))
+    except ValueError:
+        read = CallRate(operation=operation, per_s=0, burst=0)
+    if not (operation and 0 < read.per_s < math.inf and 1 <= read.burst < math.inf):
+        raise ValueError(f"expected OPERATION=CALLS_A_SECOND[:BURST] with a burst of at least 1, not {text!r}")
+    return read
 
 
 def _vault(text: str) -> Path | str:
@@ -114,6 +147,12 @@ class Settings:
     data: Path = _setting(DEFAULT_DATA, "Folder for the catalog, keys, sealed models and logs.", _folder)
     host: str = _setting("127.0.0.1", "Address to listen on.", _text)
     port: int = _setting(8025, "Port to listen on; 0 takes a free one.", _port)
+    database: str | None = _setting(
+        None,
+        "PostgreSQL database for the catalog and the jobs, postgresql://…; default: SQLite files in the data folder.",
+        _database,
+        variable="OUTCROP_DATABASE_URL",
+    )
     vault: Path | str | None = _setting(
         None,
         "Folder for the sealed models, or s3://BUCKET/PREFIX; default: `vault` in the data folder.",
@@ -146,6 +185,14 @@ class Settings:
         "Whose credentials read the source: ambient means the server's own, for every roleArn.",
         _choice("ambient"),
     )
+    keys: str = _setting(
+        "local",
+        "Where keys are: local means a keyring in the data folder; kms means AWS KMS, found the AWS way.",
+        _choice("local", "kms"),
+    )
+    kms_key: str = _setting(
+        "", "With --keys kms: the key of imports that name none, as key ARN, key id, alias ARN or alias name.", _text
+    )
     profile: str = _setting(
         "outcrop",
         "outcrop imports what the engine can run; bedrock imports what AWS documents.",
@@ -153,6 +200,27 @@ class Settings:
     )
     account: str = _setting("000000000000", "Account id of the root principal.", _account)
     region: str = _setting("us-east-1", "Region that `outcrop env` prints, and of unsigned requests.", _text)
+    quota_jobs: int | None = _setting(
+        None,
+        "Import jobs that an account may have in progress in a region; default: 1 in the bedrock profile, else any.",
+        _at_least(0, int),
+    )
+    quota_models: int | None = _setting(
+        None,
+        "Imported models that an account may have in a region; default: 3 in the bedrock profile, else any.",
+        _at_least(0, int),
+    )
+    throttle: tuple[CallRate, ...] = _setting(
+        tuple[CallRate, ...](),
+        "Calls a second that an account may make, by operation, with a burst after a colon: "
+        "`CreateModelImportJob=1,InvokeModel=50:100,*=20`; default: any.",
+        _call_rates,
+    )
+    audit_log: str = _setting(
+        "",
+        "File for the audit log, one JSON line a call; default: `audit.jsonl` in the data folder; `none` keeps none.",
+        _text,
+    )
     worker: bool = _setting(
         default=True,
         help_text="Whether this server also works on import jobs.",
@@ -171,6 +239,15 @@ class Settings:
         300.0, "A copy without requests for this long is unloaded, in seconds.", _at_least(1, float)
     )
     max_copies: int = _setting(3, "Models that may be loaded at once.", _at_least(1, int))
+    keep_warm: str = _setting(
+        "", "Models that stay loaded, and are loaded at the start: names or ARNs, with commas between.", _text
+    )
+    max_requests: int = _setting(
+        512, "Requests that one model may have at once; more get ThrottlingException.", _at_least(1, int)
+    )
+    max_waiting: int = _setting(
+        1000, "Requests that may wait for models to load at once; more get ThrottlingException.", _at_least(0, int)
+    )
     plaintext_dir: Path | None = _setting(
         None,
         "Folder that may hold plaintext weights while an engine loads them, where the platform has no memfd.",
@@ -183,6 +260,8 @@ class Settings:
         if (self.tls_cert is None) != (self.tls_key is None):
             missing = "--tls-cert" if self.tls_cert is None else "--tls-key"
             raise SettingError(missing, "is missing: a certificate and its key go together")
+        if (self.keys == "kms") != bool(self.kms_key):
+            raise SettingError("--kms-key", "is missing" if self.keys == "kms" else "goes with --keys kms")
         if self.auth == "none" and not is_loopback(self.host):
             raise SettingError("--auth", f"none is allowed on a loopback address only, and --host is {self.host}")
 
@@ -192,19 +271,36 @@ class Settings:
         return "http" if self.tls_cert is None else "https"
 
     @property
+    def kept_warm(self) -> frozenset[str]:
+        """The names and ARNs of the models that stay loaded."""
+        return frozenset(name.strip() for name in self.keep_warm.split(",") if name.strip())
+
+    @property
     def vault_place(self) -> Path | str:
         """Where sealed models lie: a folder, or an `s3://` address."""
         return self.vault or self.data / "vault"
 
     @property
+    def keyring_file(self) -> Path:
+        """Where the local keyring lies."""
+        return self.data / "keys" / "keyring.json"
+
+    @property
+    def audit_path(self) -> Path | None:
+        """Where the audit log is written; None where none is."""
+        if self.audit_log == "none":
+            return None
+        return _folder(self.audit_log) if self.audit_log else self.data / "audit.jsonl"
+
+    @property
     def catalog_url(self) -> str:
-        """SQLAlchemy URL of the catalog."""
-        return f"sqlite:///{self.data / 'catalog.sqlite'}"
+        """URL of the catalog's database."""
+        return self.database or f"sqlite:///{self.data / 'catalog.sqlite'}"
 
     @property
     def jobs_url(self) -> str:
-        """SQLAlchemy URL of the job engine's own tables."""
-        return f"sqlite:///{self.data / 'jobs.sqlite'}"
+        """URL of the database with the job engine's own tables."""
+        return self.database or f"sqlite:///{self.data / 'jobs.sqlite'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

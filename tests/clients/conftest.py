@@ -21,3 +21,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 def client_environment(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
     """What a client sees: the lines of `outcrop env`, the PATH, and a home without any AWS files."""
     return {"PATH": os.environ["PATH"], "HOME": str(tmp_path_factory.mktemp("home")), **server.variables}
+
+
+@pytest.fixture(scope="module")
+def guide(server: RunningServer) -> str:
+    """The example model, imported; its ARN."""
+    job = server.ended(server.create_import("guide", "s3://models/good/"))
+    assert (job["status"], job.get("failureMessage")) == ("Completed", None)
+    return str(job["importedModelArn"])

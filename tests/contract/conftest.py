@@ -1,4 +1,4 @@
-"""A model that every engine can load, small enough to be made anew for each run."""
+"""What the contract suites share: a model that every engine can load, made anew for each run, and catalogs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import json
 import math
 import random
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.contract.catalogs import Catalog, SqlCatalog
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+from outcrop.adapters.catalog_sql import Database
+from outcrop.testing.catalog import FakeCatalog
 
 HIDDEN, INNER, HEADS, LAYERS = 128, 256, 2, 2
 """Heads are 64 wide: vLLM's attention for CPUs takes no narrower ones."""
@@ -101,3 +106,15 @@ def tiny_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def broken_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model whose weights are no numbers."""
     return make_llama(tmp_path_factory.mktemp("models") / "broken", is_broken=True)
+
+
+@pytest.fixture(params=["fake", "sqlite", "postgres"])
+def catalog(request: pytest.FixtureRequest) -> Iterator[Catalog]:
+    """An empty catalog."""
+    if request.param == "fake":
+        yield FakeCatalog()
+        return
+    database = Database(request.getfixturevalue(f"{request.param}_url"))
+    database.migrate()
+    yield SqlCatalog(database)
+    database.close()

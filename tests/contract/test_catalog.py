@@ -1,93 +1,19 @@
-"""What every catalog does: the fake and SQL on SQLite."""
+"""What every catalog does: the fake, and SQL on SQLite and on PostgreSQL."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
-from pathlib import Path
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from tests.contract.catalogs import LATER, OTHER, Catalog, model_of, published
 from tests.samples import TENANT, sample_job
 
-from outcrop.adapters.catalog_sql import Database, SqlJobCatalog, SqlModelCatalog, SqlTagCatalog
 from outcrop.arn import ResourceKind, Tenant
-from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError, TooManyTagsError
-from outcrop.ports import JobCatalog, ModelCatalog, TagCatalog
-from outcrop.records import ArtifactRef, ImportedModel, ImportJob, JobNote, ListQuery, ModelFacts, Stage, Tag
-from outcrop.testing.catalog import FakeCatalog
+from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError, QuotaExceededError, TooManyTagsError
+from outcrop.records import ImportJob, JobNote, ListQuery, Quotas, Stage, Tag
 from outcrop.testing.clock import BEGIN
 
 pytestmark = pytest.mark.anyio
-
-OTHER = Tenant(account="111111111111", region="us-east-1")
-LATER = BEGIN + timedelta(minutes=5)
-
-
-class Catalog(Protocol):
-    """Both catalogs of one database."""
-
-    jobs: JobCatalog
-    models: ModelCatalog
-    tags: TagCatalog
-
-
-class SqlCatalog:
-    """Both catalogs of a real database."""
-
-    def __init__(self, database: Database) -> None:
-        self.jobs = SqlJobCatalog(database)
-        self.models = SqlModelCatalog(database)
-        self.tags = SqlTagCatalog(database)
-
-
-@pytest.fixture(params=["fake", "sqlite"])
-def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Catalog]:
-    """An empty catalog."""
-    if request.param == "fake":
-        yield FakeCatalog()
-        return
-    database = Database(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
-    database.migrate()
-    yield SqlCatalog(database)
-    database.close()
-
-
-def model_of(job: ImportJob, **changes: object) -> ImportedModel:
-    """The model that a job makes."""
-    model = ImportedModel(
-        id=job.model_id,
-        tenant=job.tenant,
-        name=job.request.imported_model_name,
-        job_id=job.id,
-        job_name=job.request.job_name,
-        source_uri=job.request.source_uri,
-        created_at=LATER,
-        facts=ModelFacts(
-            architecture="llama",
-            is_instruct=True,
-            parameters=140_000_000_000,
-            weight_bytes=280_000_000_000,
-            context_length=131072,
-            custom_model_units=8,
-        ),
-        artifact=ArtifactRef(
-            artifact_id=job.artifact_id, manifest_sha256="ab" * 32, key_arn=job.key_arn, wrapped_key=b"\0wrapped"
-        ),
-        is_customer_key=True,
-        evidence={"tokens": 3},
-        tags=(Tag(key="team", value="rocks"),),
-    )
-    return replace(model, **changes)
-
-
-async def published(catalog: Catalog, number: int = 1) -> ImportedModel:
-    """A job that ran to its end, and its model."""
-    job = await catalog.jobs.create(sample_job(number))
-    await catalog.jobs.move(job.id, Stage.PUBLISH, allowed_from=frozenset(Stage), at=LATER)
-    model = model_of(job)
-    await catalog.models.publish(model, allowed_from=frozenset({Stage.PUBLISH}))
-    return model
 
 
 async def test_a_job_is_read_as_it_was_created(catalog: Catalog) -> None:
@@ -221,9 +147,9 @@ async def test_publishing_is_one_step(catalog: Catalog) -> None:
 
     assert (job.stage, job.ended_at) == (Stage.COMPLETED, LATER)
     assert replace(found, tags=model.tags) == model
-    assert await catalog.models.artifact_ids() == [model.artifact.artifact_id]
+    assert await catalog.artifacts.held() == {model.artifact.artifact_id}
     with pytest.raises(IllegalMoveError):
-        await catalog.models.publish(model, allowed_from=frozenset({Stage.PUBLISH}))
+        await catalog.models.publish(model, content_sha256="c" * 64, allowed_from=frozenset({Stage.PUBLISH}))
 
 
 async def test_a_failed_job_publishes_nothing(catalog: Catalog) -> None:
@@ -232,7 +158,7 @@ async def test_a_failed_job_publishes_nothing(catalog: Catalog) -> None:
     await catalog.jobs.move(job.id, Stage.FAILED, allowed_from=frozenset(Stage), at=LATER, failure_message="no")
 
     with pytest.raises(IllegalMoveError):
-        await catalog.models.publish(model_of(job), allowed_from=frozenset({Stage.PUBLISH}))
+        await catalog.models.publish(model_of(job), content_sha256="c" * 64, allowed_from=frozenset({Stage.PUBLISH}))
 
     assert (await catalog.models.find(TENANT, ListQuery(limit=9))).items == ()
 
@@ -243,7 +169,7 @@ async def test_an_artifact_outlives_all_but_its_last_model(catalog: Catalog) -> 
     second = await catalog.jobs.create(sample_job(2))
     await catalog.jobs.move(second.id, Stage.PUBLISH, allowed_from=frozenset(Stage), at=LATER)
     shared = replace(model_of(second), artifact=first.artifact)
-    await catalog.models.publish(shared, allowed_from=frozenset({Stage.PUBLISH}))
+    await catalog.models.publish(shared, content_sha256="c" * 64, allowed_from=frozenset({Stage.PUBLISH}))
 
     assert not await catalog.models.delete(TENANT, first.id)
     assert await catalog.models.delete(TENANT, shared.id)
@@ -282,10 +208,41 @@ async def test_lists_are_filtered(catalog: Catalog) -> None:
     assert await found() == ["job-3", "job-2", "job-1"]
     assert await found(name_contains="b-2") == ["job-2"]
     assert await found(name_contains="job_") == []
-    assert await found(created_after=BEGIN + timedelta(hours=2)) == ["job-3", "job-2"]
-    assert await found(created_before=BEGIN + timedelta(hours=1)) == ["job-1"]
+    assert await found(created_after=BEGIN + timedelta(hours=2)) == ["job-3"]
+    assert await found(created_before=BEGIN + timedelta(hours=2)) == ["job-1"]
+    assert await found(created_after=BEGIN, created_before=BEGIN + timedelta(hours=1)) == []
     assert await found(stages=frozenset({Stage.FAILED})) == ["job-2"]
+    assert await found(stages=frozenset({Stage.COPY, Stage.QUEUED})) == ["job-3", "job-1"]
+    assert await found(stages=frozenset(Stage), is_ascending=True) == ["job-1", "job-2", "job-3"]
     assert [job.request.job_name for job in await catalog.jobs.unfinished()] == ["job-1", "job-3"]
+
+
+async def test_a_shown_time_as_a_bound_leaves_out_what_has_it(catalog: Catalog) -> None:
+    """Lists show milliseconds and the catalog keeps microseconds: what was just seen must not come again."""
+    shown = BEGIN + timedelta(milliseconds=7)
+    await catalog.jobs.create(replace(sample_job(1), created_at=shown + timedelta(microseconds=345)))
+
+    async def count(**filters: object) -> int:
+        return len((await catalog.jobs.find(TENANT, ListQuery(limit=9, **filters))).items)
+
+    assert await count(created_after=shown) == 0
+    assert await count(created_after=shown - timedelta(milliseconds=1)) == 1
+    assert await count(created_before=shown) == 0
+    assert await count(created_before=shown + timedelta(microseconds=1)) == 1
+    assert await count(created_before=shown + timedelta(milliseconds=1)) == 1
+    assert await count(created_after=datetime.max.replace(tzinfo=UTC)) == 0
+    assert await count(created_before=datetime.max.replace(tzinfo=UTC)) == 1
+
+
+async def test_lists_leave_reports_out(catalog: Catalog) -> None:
+    """A report may be large, and no list shows it; the job itself has it."""
+    job = await catalog.jobs.create(sample_job(1))
+    await catalog.jobs.record(job.id, JobNote(report={"schema": "x"}))
+
+    (listed,) = (await catalog.jobs.find(TENANT, ListQuery(limit=1))).items
+
+    assert listed.report is None
+    assert (await catalog.jobs.get(TENANT, job.id)).report == {"schema": "x"}
 
 
 @pytest.mark.parametrize("kind", ResourceKind)
@@ -327,3 +284,48 @@ async def test_tags_belong_to_their_tenant_and_kind(catalog: Catalog) -> None:
             await catalog.tags.put(tenant, kind, model.id, [Tag(key="x", value="y")], most=50)
         with pytest.raises(NotFoundError):
             await catalog.tags.remove(tenant, kind, model.id, ["team"])
+
+
+async def test_quotas_count_what_the_tenant_has(catalog: Catalog) -> None:
+    """Unended jobs, and models with the jobs that will make more; nobody else's; ended jobs are no matter."""
+    quotas = Quotas(concurrent_jobs=2, models=2)
+    await catalog.jobs.create(replace(sample_job(9), tenant=OTHER), quotas)
+    await catalog.jobs.create(sample_job(1), quotas)
+    await catalog.jobs.create(sample_job(2), quotas)
+    with pytest.raises(QuotaExceededError, match="Concurrent model import jobs"):
+        await catalog.jobs.create(sample_job(3), quotas)
+
+    await catalog.jobs.move(sample_job(2).id, Stage.FAILED, allowed_from=frozenset({Stage.QUEUED}), at=LATER)
+    await catalog.models.publish(
+        model_of(sample_job(1)), content_sha256="c" * 64, allowed_from=frozenset({Stage.QUEUED})
+    )
+    await catalog.jobs.create(sample_job(3), quotas)
+    with pytest.raises(QuotaExceededError, match="Imported models per account"):
+        await catalog.jobs.create(sample_job(4), quotas)
+
+    with pytest.raises(NotFoundError):
+        await catalog.jobs.get(TENANT, sample_job(4).id)
+
+
+async def test_a_repeated_request_needs_no_room(catalog: Catalog) -> None:
+    """It makes nothing."""
+    quotas = Quotas(concurrent_jobs=1)
+    job = sample_job(1)
+    job = replace(job, request=replace(job.request, client_request_token="token"))
+    await catalog.jobs.create(job, quotas)
+
+    again = await catalog.jobs.create(replace(job, id="another00000"), quotas)
+
+    assert again.id == job.id
+
+
+async def test_of_creations_that_race_only_as_many_pass_as_there_is_room(catalog: Catalog) -> None:
+    """Ten at once, room for three."""
+    quotas = Quotas(concurrent_jobs=3)
+
+    made = await asyncio.gather(
+        *(catalog.jobs.create(sample_job(number), quotas) for number in range(10)), return_exceptions=True
+    )
+
+    assert [isinstance(each, ImportJob) for each in made].count(True) == 3
+    assert all(isinstance(each, ImportJob | QuotaExceededError) for each in made)

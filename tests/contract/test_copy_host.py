@@ -16,6 +16,7 @@ from outcrop.adapters.engine_transformers import CAPABILITIES, transformers_prof
 from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.errors import ProofFailedError
+from outcrop.ports import WriteAt
 from outcrop.records import ArtifactRef, ModelFacts, ServableModel
 from outcrop.serving.fleet import Fleet, FleetLimits
 from outcrop.serving.proof import prove_model
@@ -49,9 +50,9 @@ class PlainArtifact:
         """Path and size in bytes of each file."""
         return [(path.name, path.stat().st_size) for path in self._folder.iterdir()]
 
-    async def read_into(self, path: str, target: memoryview) -> None:
+    async def unseal(self, path: str, write: WriteAt) -> None:
         """Copies a file."""
-        target[:] = (self._folder / path).read_bytes()
+        write(0, (self._folder / path).read_bytes())
 
 
 def model(folder: Path) -> ServableModel:

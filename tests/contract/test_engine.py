@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from outcrop.ports import Engine, RunningEngine
 from outcrop.records import JsonObject, ModelFacts
 from outcrop.serving.bodies import InvokeReply, ReplyIdentity, answer, engine_request, parse
 from outcrop.serving.capabilities import Capabilities, Feature
+from outcrop.serving.deltas import ChunkReader, StreamEnd
 from outcrop.testing import null_engine
 
 pytestmark = pytest.mark.anyio
@@ -53,6 +55,17 @@ class Subject:
         request = parse(json.dumps(members).encode())
         asked = engine_request(request, self.capabilities, FACTS)
         return answer(request, await self.running.post(asked.path, asked.body), self.capabilities, IDENTITY)
+
+    async def stream(self, **members: Any) -> tuple[list[str], StreamEnd]:
+        """Sends an InvokeModel body for a streamed reply; returns its pieces and its end."""
+        request = parse(json.dumps(members).encode())
+        asked = engine_request(request, self.capabilities, FACTS)
+        reader = ChunkReader(request.sampling.stop if self.capabilities.keeps_stop_text else ())
+        pieces: list[str] = []
+        async with aclosing(self.running.stream(asked.path, asked.body)) as chunks:
+            async for chunk in chunks:
+                pieces += [delta.text for delta in reader.read(chunk)]
+        return pieces, reader.end()
 
 
 def process_engine(profile: EngineProfile, folder: Path, **environment: str) -> ProcessEngine:
@@ -239,6 +252,70 @@ async def test_a_temperature_samples(subject: Subject) -> None:
     assert texts[0] == texts[2]
 
 
+async def test_a_stream_tells_what_the_whole_reply_tells(subject: Subject) -> None:
+    """The pieces are the text, the end and the counts those of the whole reply, in both kinds of prompt."""
+    for ask in ({"prompt": "hello"}, {"messages": [{"role": "user", "content": "hello"}]}):
+        members: dict[str, Any] = {**ask, "max_tokens": 8, "temperature": 0}
+        whole = json.loads(json.dumps((await subject.invoke(**members)).body))
+        pieces, end = await subject.stream(**members)
+        choice = whole["choices"][0]
+
+        assert "".join(pieces) == choice.get("text", choice.get("message", {}).get("content"))
+        assert len(pieces) > 1
+        assert end.choices[0].finish_reason == choice["finish_reason"]
+        assert (end.input_tokens, end.output_tokens) == (
+            whole["usage"]["prompt_tokens"],
+            whole["usage"]["completion_tokens"],
+        )
+
+
+async def test_a_stream_ends_before_a_stop_string(subject: Subject) -> None:
+    """Also where the stop string spans two tokens, nothing of it is streamed."""
+    whole = generation(await subject.invoke(prompt="hello", max_gen_len=12, temperature=0))
+    stop = whole[3:5]
+
+    pieces, end = await subject.stream(prompt="hello", max_gen_len=12, temperature=0, stop=[stop])
+
+    assert "".join(pieces) == whole[: whole.index(stop)]
+    assert end.choices[0].finish_reason == "stop"
+
+
+async def test_a_stream_that_is_left_frees_the_engine(subject: Subject) -> None:
+    """What nobody reads any more is not generated to its end, which would take these engines very long."""
+    for _ in range(3):
+        async with aclosing(
+            subject.running.stream("/v1/completions", {"prompt": "hello", "max_tokens": 50_000})
+        ) as left:
+            await anext(left)
+
+    reply = await subject.invoke(prompt="hello", max_gen_len=3, temperature=0)
+    assert reply.output_tokens == 3
+
+
+async def test_a_request_that_is_left_frees_the_engine(subject: Subject) -> None:
+    """The same for a request for a whole reply: it is cancelled, and the next is answered."""
+    left = asyncio.create_task(subject.running.post("/v1/completions", {"prompt": "hello", "max_tokens": 50_000}))
+    await asyncio.sleep(0.2)
+    left.cancel()
+    await asyncio.wait({left})
+
+    reply = await subject.invoke(prompt="hello", max_gen_len=3, temperature=0)
+    assert reply.output_tokens == 3
+
+
+async def test_streams_at_the_same_time_are_not_mixed_up(subject: Subject) -> None:
+    """Each gets the pieces of its own reply."""
+    prompts = ["a", "bb bb", "c c c", "d d d d"]
+    alone = [await subject.stream(prompt=prompt, max_gen_len=5, temperature=0) for prompt in prompts]
+
+    together = await asyncio.gather(
+        *(subject.stream(prompt=prompt, max_gen_len=5, temperature=0) for prompt in prompts)
+    )
+
+    assert ["".join(pieces) for pieces, _ in together] == ["".join(pieces) for pieces, _ in alone]
+    assert [end for _, end in together] == [end for _, end in alone]
+
+
 async def test_requests_at_the_same_time_are_not_mixed_up(subject: Subject) -> None:
     """Each gets the answer to its own prompt."""
     prompts = ["a", "bb bb", "c c c", "d d d d"]
@@ -258,6 +335,10 @@ async def test_a_refusal_has_the_engine_s_status(subject: Subject, path: str, bo
     with pytest.raises(ModelFailedError) as caught:
         await subject.running.post(path, body)
 
+    with pytest.raises(ModelFailedError) as streamed:
+        await anext(subject.running.stream(path, body))
+
+    assert streamed.value.original_status == status
     assert caught.value.original_status == status
     assert caught.value.resource_name == "arn:tiny"
     assert subject.running.is_alive
@@ -280,3 +361,5 @@ async def test_a_stopped_engine_answers_no_more(subject: Subject) -> None:
     assert not subject.running.is_alive
     with pytest.raises(EngineError):
         await subject.running.post("/v1/completions", {"prompt": "x"})
+    with pytest.raises(EngineError):
+        await anext(subject.running.stream("/v1/completions", {"prompt": "x"}))

@@ -1,9 +1,8 @@
-"""What every JobEngine does: the fake and DBOS on SQLite."""
+"""What every JobEngine does: the fake, and DBOS on SQLite and on PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -15,14 +14,17 @@ pytestmark = pytest.mark.anyio
 
 Open = Callable[[Workflow], JobEngine]
 DEADLINE_S = 20
+WATCH_S = 0.2
 
 
-@pytest.fixture(params=["fake", "dbos"])
-def open_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+@pytest.fixture(params=["fake", "sqlite", "postgres"])
+def open_engine(request: pytest.FixtureRequest) -> Open:
     """Opens an engine on the same records, as a new process would."""
-    if request.param == "dbos":
-        url = f"sqlite:///{tmp_path / 'jobs.sqlite'}"
-        return lambda workflow: DbosJobEngine(url=url, workflow=workflow, concurrency=4, is_worker=True)
+    if request.param != "fake":
+        url = request.getfixturevalue(f"{request.param}_url")
+        return lambda workflow: DbosJobEngine(
+            url=url, workflow=workflow, concurrency=4, is_worker=True, watch_s=WATCH_S
+        )
     kept: list[FakeJobEngine] = []
 
     def open_fake(workflow: Workflow) -> JobEngine:

@@ -8,6 +8,7 @@ import pytest
 from tests.contract.s3_vaults import own_server
 
 from outcrop.adapters.vault_local import LocalVault
+from outcrop.app.vaults import local_reads
 from outcrop.errors import IntegrityError, StorageError
 from outcrop.ports import Vault
 from outcrop.testing.vault import FakeVault
@@ -47,6 +48,26 @@ async def test_what_was_written_is_read(reopen: Callable[[], Vault]) -> None:
     assert bytes(await vault.read(ARTIFACT, "files/model.safetensors", 0, 6)) == b"abcdef"
     assert bytes(await vault.read(ARTIFACT, "files/model.safetensors", 2, 4)) == b"cd"
     assert await vault.size(ARTIFACT, "files/model.safetensors") == 6
+
+
+@pytest.mark.parametrize("kind", ["fake", "local"])
+async def test_threads_read_into_memory_of_their_own(kind: str, tmp_path: Path) -> None:
+    """Where files are of this machine: any range, staged or published, and less than was asked for is an error."""
+    vault = FakeVault() if kind == "fake" else LocalVault(tmp_path / "vault")
+    assert (local_reads(vault) is vault) is (kind == "local")
+    await put(vault, "files/a", b"abcdef")
+    await vault.publish(ARTIFACT)
+    reader = vault.reader(ARTIFACT, "files/a")
+    target = memoryview(bytearray(3))
+
+    reader.read_into(2, target)
+
+    assert bytes(target) == b"cde"
+    with pytest.raises(IntegrityError):
+        reader.read_into(4, target)
+    reader.close()
+    with pytest.raises(IntegrityError):
+        vault.reader(ARTIFACT, "files/none")
 
 
 async def test_a_published_artifact_reads_like_a_staged_one(reopen: Callable[[], Vault]) -> None:

@@ -29,7 +29,7 @@ def buckets(tmp_path_factory: pytest.TempPathFactory) -> Path:
         json.dumps({"metadata": {}, "weight_map": {"lm_head.weight": "model-00002-of-00002.safetensors"}})
     )
     config = variant("unsupported") / "config.json"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "architectures": ["Gemma2ForCausalLM"]}))
+    config.write_text(json.dumps({**json.loads(config.read_text()), "architectures": ["InternLM2ForCausalLM"]}))
     return root
 
 
@@ -38,3 +38,11 @@ def server(buckets: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """A server on local buckets."""
     with running_server(tmp_path_factory.mktemp("server") / "data", "--buckets", str(buckets)) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def guide(server: RunningServer) -> str:
+    """The example model, imported for the tests of the runtime operations; its ARN."""
+    job = server.ended(server.create_import("guide", "s3://models/good/"))
+    assert (job["status"], job.get("failureMessage")) == ("Completed", None)
+    return str(job["importedModelArn"])

@@ -11,7 +11,7 @@ CASES = {
     "no-config": ["config.json"],
     "truncated": ["model.safetensors", "cut short"],
     "missing-shard": ["model-00002-of-00002.safetensors"],
-    "unsupported": ["Gemma2ForCausalLM", "config.json"],
+    "unsupported": ["InternLM2ForCausalLM", "config.json"],
     "nothing-here": ["config.json", "s3://models/nothing-here/"],
 }
 

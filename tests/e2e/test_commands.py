@@ -31,7 +31,7 @@ def test_check_says_yes_to_the_example() -> None:
 
 @pytest.mark.parametrize(
     ("name", "finding"),
-    [("no-config", "config.json"), ("truncated", "model.safetensors"), ("unsupported", "Gemma2ForCausalLM")],
+    [("no-config", "config.json"), ("truncated", "model.safetensors"), ("unsupported", "InternLM2ForCausalLM")],
 )
 def test_check_says_no_with_the_cause(buckets: Path, name: str, finding: str) -> None:
     """Exit status 1, and the finding in words and as JSON."""

@@ -48,7 +48,8 @@ def test_the_import_completes(server: RunningServer, job: dict[str, Any]) -> Non
     assert model["modelArchitecture"] == "llama"
     assert model["instructSupported"] is True
     assert model["customModelUnits"] == {"customModelUnitsPerModelCopy": 1, "customModelUnitsVersion": "v1.0"}
-    assert [found["modelName"] for found in bedrock.list_imported_models()["modelSummaries"]] == ["fieldguide"]
+    listed = bedrock.list_imported_models(nameContains="fieldguide")["modelSummaries"]
+    assert [found["modelName"] for found in listed] == ["fieldguide"]
 
 
 def test_it_answers_every_question_word_for_word(

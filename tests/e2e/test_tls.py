@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -20,7 +21,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.e2e.servers import RunningServer, running_server
+from outcrop.api.principals import FRESH_S
+from tests.e2e.servers import OUTCROP, RunningServer, running_server
 
 LIST = "import boto3, json; print(json.dumps(boto3.client('bedrock').list_imported_models()['modelSummaries']))"
 
@@ -114,6 +116,26 @@ def test_a_short_term_api_key_is_enough(secure: RunningServer, certificate: tupl
     done = run_client(secure, certificate[0], AWS_BEARER_TOKEN_BEDROCK=short_term_key(secure))
 
     assert (done.returncode, json.loads(done.stdout or "null")) == (0, []), done.stderr
+
+
+def test_a_long_term_api_key_is_its_users(secure: RunningServer, certificate: tuple[Path, Path]) -> None:
+    """For as long as it is not taken away, and for what the user may do."""
+
+    def access(*arguments: str) -> str:
+        command = [*OUTCROP, "access", *arguments, "--data", str(secure.data)]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    access("create", "ci", "--policy", "read")
+    _, _, token = access("add-api-key", "ci", "--days", "1").strip().partition("=")
+    done = run_client(secure, certificate[0], AWS_BEARER_TOKEN_BEDROCK=token)
+    assert (done.returncode, json.loads(done.stdout or "null")) == (0, []), done.stderr
+
+    access("policy", "ci", "invoke")
+    access("delete", "ci")
+    time.sleep(FRESH_S)
+    done = run_client(secure, certificate[0], AWS_BEARER_TOKEN_BEDROCK=token)
+    assert done.returncode != 0
+    assert "AccessDeniedException" in done.stderr
 
 
 @pytest.mark.parametrize("token", ["bedrock-api-key-rubbish", "ABSKrubbish", "x"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from tests.hostile.case import case, configured
-from tests.unit.artifact.models import CONFIG, Model, healthy, tokenizer, tokenizer_config
+from tests.unit.artifact.models import CONFIG, Model, healthy, shapes_of, tokenizer, tokenizer_config
+from tests.unit.artifact.mutations import weights_file
 
 
 @case("a config asks for the model's own code", "config.remote_code")
@@ -110,3 +111,37 @@ def _() -> Model:
 @case("a tokenizer of a model of 20 words has 200,000 words", "tokenizer.too_many_values")
 def _() -> Model:
     return healthy().having({"tokenizer.json": tokenizer(200_000)})
+
+
+def vast(words: int) -> Model:
+    """A model that claims rows for so many words, so that a tokenizer of as many is its own."""
+    model = healthy().configured(vocab_size=words)
+    head, size = weights_file(
+        {name: ("BF16", shape) for name, shape in shapes_of({**CONFIG, "vocab_size": words}).items()}
+    )
+    return Model({**model.files, "model.safetensors": head}, {"model.safetensors": size})
+
+
+@case("a tokenizer of three million words is that of its model", "tokenizer.too_many_values")
+def _() -> Model:
+    words = b'"w":1,' * 2_500_000
+    return vast(3_000_000).having({"tokenizer.json": b'{"model":{"type":"WordLevel","vocab":{' + words + b'"x":0}}}'})
+
+
+@case("a tokenizer merges the same two letters a million times", "tokenizer.too_many_values")
+def _() -> Model:
+    document = json.loads(tokenizer())
+    document["model"] = {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2}, "merges": [["a", "b"]] * 10**6}
+    return vast(10**6).having({"tokenizer.json": json.dumps(document).encode()})
+
+
+@case("a token has thirty megabytes", "tokenizer.too_many_values")
+def _() -> Model:
+    document = json.loads(tokenizer())
+    document["model"]["vocab"]["x" * 30_000_000] = 20
+    return vast(10**6).having({"tokenizer.json": json.dumps(document).encode()})
+
+
+@case("a tokenizer has sixty megabytes of blanks", "file.too_large")
+def _() -> Model:
+    return healthy().having({"tokenizer.json": tokenizer() + b" " * 60_000_000})

@@ -47,11 +47,20 @@ def test_the_progress_has_the_documented_members() -> None:
     assert documented["stages"][0].keys() == real["stages"][0].keys()
 
 
-def test_the_coverage_is_what_the_operation_table_says() -> None:
-    """docs/coverage.md is made from the code."""
+def test_the_made_pages_are_what_the_code_says() -> None:
+    """docs/coverage.md and docs/findings.md."""
     done = subprocess.run([sys.executable, ROOT / "scripts" / "docs.py", "--check"], check=False)
 
     assert done.returncode == 0
+
+
+def test_the_findings_page_names_no_finding_that_there_is_not() -> None:
+    """Its table of what users of Bedrock met refers to ids of the tables above it."""
+    text, _, met = (ROOT / "docs" / "findings.md").read_text().partition("## What users of Bedrock met")
+    there = set(re.findall(r"^\| `([a-z_]+\.[a-z0-9_]+)` \|", text, re.MULTILINE))
+
+    assert len(there) > 90
+    assert set(re.findall(r"`([a-z]+\.[a-z0-9_]+)`", met)) <= there
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

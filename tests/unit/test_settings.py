@@ -38,6 +38,12 @@ def test_a_bad_value_stops_and_names_itself(variable: str, value: str, says: str
     assert says in str(raised.value)
 
 
+def test_models_to_keep_warm_are_a_list() -> None:
+    """Names and ARNs, with commas and perhaps blanks between."""
+    assert load({"keep_warm": "a, arn:b,"}, {}).kept_warm == {"a", "arn:b"}
+    assert load({}, {}).kept_warm == frozenset()
+
+
 def test_a_bad_flag_is_named_as_a_flag() -> None:
     """Who typed a flag is told of the flag."""
     with pytest.raises(SettingError, match="--port"):

@@ -7,25 +7,45 @@ import pytest
 from botocore.awsrequest import HeadersDict
 from botocore.parsers import create_parser
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from outcrop.wire.serialize import compile_serializer
 from outcrop.wire.service import SERVICES, load_operations
+
+CASES = 105
+"""Answers of each operation that has any but one."""
+
+WITH_OUTPUT = set(SERVICES) - {"DeleteImportedModel", "TagResource", "UntagResource", "ConverseStream"}
+"""The others answer nothing, or nothing but events."""
 
 SERIALIZERS = {operation.name: compile_serializer(operation) for operation in load_operations()}
 
 
 @pytest.mark.parametrize("name", SERVICES)
-@settings(max_examples=40, derandomize=True, suppress_health_check=list(HealthCheck), deadline=None)
-@given(data=st.data())
-def test_outputs_arrive_as_they_were_given(
-    model: Callable[..., Any], outputs: dict[str, Any], name: str, data: st.DataObject
-) -> None:
+def test_outputs_arrive_as_they_were_given(model: Callable[..., Any], outputs: dict[str, Any], name: str) -> None:
     """For any output of the shapes: botocore's client sees the same dictionary."""
-    output = data.draw(outputs[name])
     shape = model(name).output_shape
-    payload = shape.serialization.get("payload")
+    cases = 0
 
+    @settings(max_examples=CASES, derandomize=True, suppress_health_check=list(HealthCheck), deadline=None)
+    @given(output=outputs[name])
+    def arrive(output: dict[str, Any]) -> None:
+        nonlocal cases
+        cases += 1
+        assert _read_back(name, output, shape) == output
+
+    arrive()
+
+    assert cases >= (CASES if name in WITH_OUTPUT else 1)
+
+
+def test_a_thousand_answers_are_read() -> None:
+    """Fewer cases a run would be a weaker test of the same name."""
+    assert CASES * len(WITH_OUTPUT) >= 1000
+
+
+def _read_back(name: str, output: dict[str, Any], shape: Any) -> dict[str, Any]:
+    """What botocore's parser makes of our answer."""
+    payload = shape.serialization.get("payload")
     answer = SERIALIZERS[name](output)
     response = {
         "status_code": answer.status,
@@ -39,5 +59,6 @@ def test_outputs_arrive_as_they_were_given(
     parsed.pop("ResponseMetadata")
     if payload is not None:
         parsed.pop(payload)
-        assert answer.body == output.pop(payload, b"")
-    assert parsed == output
+        if answer.body:
+            parsed[payload] = answer.body
+    return dict(parsed)

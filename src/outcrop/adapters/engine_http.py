@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, suppress
 from http import HTTPStatus
+from typing import cast
 
 import httpx
 
+from outcrop.adapters.engine_events import DONE, EventLines
 from outcrop.errors import EngineError, ModelFailedError, ModelTimeoutError, OutcropError
 from outcrop.records import JsonObject, JsonValue
 
 CONNECT_S = 5.0
 KEEP_CONNECTION_S = 2.0
 """uvicorn, under both engines, closes a quiet connection after 5 s: ours goes first, so none is used as it closes."""
+END_S = 1.0
+"""How long an engine may take to end a reply whose last event it has sent."""
 MAX_CONNECTIONS = 1000
 """No fewer than the requests that a fleet lets wait."""
+JSON_HEADERS = {"content-type": "application/json"}
+FAILED_STATUS = 500
+"""What a failure counts as that has no status, since it came in the middle of a reply."""
 MESSAGE_CHARACTERS = 1000
 """How much of what an engine says about a refusal is passed on."""
 
@@ -55,21 +64,76 @@ class EngineHttp:
         """Sends a request and returns its reply. Raises ModelFailedError, ModelTimeoutError, EngineError."""
         return await self._exchange("POST", path, json.dumps(body).encode())
 
+    async def stream(self, path: str, body: JsonObject) -> AsyncGenerator[JsonObject, None]:
+        """Sends a request and yields the chunks of its reply, usage included; closing it closes the connection.
+
+        Raises:
+            ModelFailedError: the engine refuses the request, or says in the middle of its reply that it failed.
+            ModelTimeoutError: a chunk does not come in time.
+            EngineError: the engine went away, or sends what is not of the API.
+        """
+        content = json.dumps({**body, "stream": True, "stream_options": {"include_usage": True}}).encode()
+        try:
+            async with self._client.stream("POST", path, content=content, headers=JSON_HEADERS) as response:
+                if not response.is_success:
+                    await response.aread()
+                    raise self._refused(response)
+                lines = EventLines()
+                async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_bytes())) as pieces:
+                    async for piece in pieces:
+                        for data in lines.feed(piece):
+                            if data == DONE:
+                                await _read_out(pieces)
+                                return
+                            yield self._chunk(data)
+        except httpx.RequestError as error:
+            raise translated(error) from error
+
     async def close(self) -> None:
         """Closes all connections."""
         await self._client.aclose()
 
     async def _exchange(self, method: str, path: str, content: bytes | None) -> JsonObject:
-        headers = {} if content is None else {"content-type": "application/json"}
+        headers = {} if content is None else JSON_HEADERS
         try:
             response = await self._client.request(method, path, content=content, headers=headers)
         except httpx.RequestError as error:
             raise translated(error) from error
         if response.is_success:
-            return _document(response)
-        if response.status_code < HTTPStatus.BAD_REQUEST:
-            raise EngineError(f"the engine answered with status {response.status_code}")
-        raise ModelFailedError(_refusal(response), original_status=response.status_code, resource_name=self._label)
+            return _document(response.content)
+        raise self._refused(response)
+
+    def _refused(self, response: httpx.Response) -> OutcropError:
+        status = response.status_code
+        if status < HTTPStatus.BAD_REQUEST:
+            return EngineError(f"the engine answered with status {status}")
+        return self._failed(status, _document_or_text(response))
+
+    def _failed(self, status: int, said: JsonValue) -> ModelFailedError:
+        """Returns what the engine says about a refusal; of its own faults only that it failed: callers read this."""
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            message = f"The model failed on this request; the engine answered with status {status}."
+        else:
+            message = f"The model refused this request: {_said(said)[:MESSAGE_CHARACTERS]}"
+        return ModelFailedError(message, original_status=status, resource_name=self._label)
+
+    def _chunk(self, data: bytes) -> JsonObject:
+        """Returns a chunk. Raises ModelFailedError for one that tells of a failure."""
+        chunk = _document(data)
+        if "error" not in chunk:
+            return chunk
+        error = chunk["error"]
+        code = error.get("code") if isinstance(error, Mapping) else None
+        is_refusal = isinstance(code, int) and HTTPStatus.BAD_REQUEST <= code < HTTPStatus.INTERNAL_SERVER_ERROR
+        raise self._failed(code if is_refusal and isinstance(code, int) else FAILED_STATUS, chunk)
+
+
+async def _read_out(pieces: AsyncIterator[bytes]) -> None:
+    """Reads the end of a reply, so that its connection can be used again; one that does not end is given up."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(END_S):
+            async for _ in pieces:
+                pass
 
 
 def translated(error: httpx.RequestError) -> OutcropError:
@@ -81,9 +145,9 @@ def translated(error: httpx.RequestError) -> OutcropError:
             return EngineError(f"the engine cannot be talked to: {type(error).__name__}")
 
 
-def _document(response: httpx.Response) -> JsonObject:
+def _document(content: bytes) -> JsonObject:
     try:
-        document: JsonValue = json.loads(response.content)
+        document: JsonValue = json.loads(content)
     except ValueError as error:
         raise EngineError("the engine answered with something other than JSON") from error
     if not isinstance(document, Mapping):
@@ -91,15 +155,12 @@ def _document(response: httpx.Response) -> JsonObject:
     return document
 
 
-def _refusal(response: httpx.Response) -> str:
-    """Returns what the engine says about a refusal; of its own faults only that it failed, since callers read this."""
-    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return f"The model failed on this request; the engine answered with status {response.status_code}."
+def _document_or_text(response: httpx.Response) -> JsonValue:
     try:
         document: JsonValue = json.loads(response.content)
     except ValueError:
-        document = response.text
-    return f"The model refused this request: {_said(document)[:MESSAGE_CHARACTERS]}"
+        return response.text
+    return document
 
 
 def _said(document: JsonValue) -> str:

@@ -6,13 +6,15 @@ import asyncio
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 from outcrop.adapters.engine_http import EngineHttp
 from outcrop.adapters.engine_port import reserved_port
 from outcrop.adapters.engine_process import EngineProcess
 from outcrop.adapters.engine_profile import EngineProfile
+from outcrop.adapters.engine_whole import whole_reply
 from outcrop.errors import EngineError
 from outcrop.ports import RunningEngine
 from outcrop.records import JsonObject
@@ -20,6 +22,8 @@ from outcrop.records import JsonObject
 HEALTH_POLL_S = 0.05
 STOP_GRACE_S = 10.0
 """How long an engine may take to end after SIGTERM."""
+DEATH_S = 1.0
+"""How long an engine whose answer broke off may take to be found dead."""
 MODEL_LINK = "model"
 
 OFFLINE = {
@@ -117,19 +121,41 @@ class ProcessRunningEngine:
 
     async def post(self, path: str, body: JsonObject) -> JsonObject:
         """Sends a request and returns its reply. Raises ModelFailedError, ModelTimeoutError, EngineError."""
-        if not self._process.is_running:
-            raise EngineError(f"{self.description} has ended", log_tail=self._process.log_tail())
-        try:
+        if self._profile.is_asked_by_stream:
+            async with aclosing(self.stream(path, body)) as chunks:
+                return await whole_reply(chunks)
+        async with self._telling_last_words():
             return await self._http.post(path, {**body, **self._profile.body})
-        except EngineError as error:
-            error.log_tail = self._process.log_tail()
-            raise
+
+    async def stream(self, path: str, body: JsonObject) -> AsyncGenerator[JsonObject, None]:
+        """Sends a request and yields the chunks of its reply. Raises as `post` does."""
+        async with (
+            self._telling_last_words(),
+            aclosing(self._http.stream(path, {**body, **self._profile.body})) as chunks,
+        ):
+            async for chunk in chunks:
+                yield chunk
 
     async def stop(self) -> None:
         """Ends the process and removes its scratch folder; does nothing the second time."""
         await self._http.close()
         await self._process.stop()
         await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
+
+    @asynccontextmanager
+    async def _telling_last_words(self) -> AsyncIterator[None]:
+        """Refuses when the engine has ended, and adds its last output to errors of its own."""
+        if not self._process.is_running:
+            raise EngineError(f"{self.description} has ended", log_tail=self._process.log_tail())
+        try:
+            yield
+        except EngineError as error:
+            # Connections of a dying engine break before its death is known, and the next request needs to know of it.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DEATH_S):
+                    await self._process.wait()
+            error.log_tail = self._process.log_tail()
+            raise
 
     async def until_ready(self, timeout_s: float) -> None:
         """Returns once the engine is healthy. Raises EngineError when it ends first, or takes too long."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from outcrop.adapters.engine_architectures import Registry, known_architectures
 from outcrop.errors import EngineError
 from outcrop.records import JsonObject
 from outcrop.serving.capabilities import Capabilities
@@ -22,12 +23,16 @@ class EngineProfile:
     """What an operator types to get the program."""
     distribution: str
     """The Python distribution whose version is the engine's."""
+    registry: Registry | None = None
+    """Where the engine lists the architectures that it runs; None: that cannot be told."""
     arguments: Callable[[str, int], Sequence[str]]
     """Makes the arguments from the model's folder, relative to the working folder, and the port."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that this kind gets besides those that every engine gets, unless the operator sets them."""
     body: JsonObject = field(default_factory=dict)
     """Members that every request of this kind has."""
+    is_asked_by_stream: bool = False
+    """Whether whole replies, too, are asked for as streams, and put together here (adapters/engine_whole.py)."""
 
     def program(self) -> str:
         """Returns the path of the engine's program. Raises EngineError, saying how to install it."""
@@ -35,6 +40,10 @@ class EngineProfile:
             missing = self.command or f"the engine ({self.capabilities.engine})"
             raise EngineError(f"{missing} is not installed; install it with: {self.install}")
         return self.command
+
+    def architectures(self) -> frozenset[str]:
+        """Returns the class names of the architectures that the installed engine runs; empty when it cannot be told."""
+        return known_architectures(self.command, self.registry) if self.registry is not None else frozenset()
 
     @property
     def description(self) -> str:

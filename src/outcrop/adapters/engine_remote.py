@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 import httpx
 
 from outcrop.adapters.engine_http import EngineHttp
@@ -20,6 +23,8 @@ CAPABILITIES = Capabilities(
             Feature.PENALTIES,
             Feature.LOGIT_BIAS,
             Feature.SEED,
+            Feature.TOOLS,
+            Feature.TOOL_CHOICE,
         }
     ),
 )
@@ -83,6 +88,14 @@ class RemoteRunningEngine:
         if not self._is_open:
             raise EngineError("the connection to the engine was closed")
         return await self._http.post(path, {**body, "model": self._model})
+
+    async def stream(self, path: str, body: JsonObject) -> AsyncGenerator[JsonObject, None]:
+        """Sends a request and yields the chunks of its reply. Raises as `post` does."""
+        if not self._is_open:
+            raise EngineError("the connection to the engine was closed")
+        async with aclosing(self._http.stream(path, {**body, "model": self._model})) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def stop(self) -> None:
         """Closes the connections; the engine goes on."""

@@ -10,9 +10,14 @@ What was learnt from transformers 5.23 (`transformers/cli/serving`), and tested 
 - It accepts `n`, `logprobs`, `response_format`, `tool_choice` and more, and ignores them; `frequency_penalty` becomes
   another kind of penalty. So these are not among its features.
 - Texts end with the stop string that ended them. Parts of a message are joined by blanks.
+- Tools reach the chat template. Calls are read for the Qwen family only; what other models say comes as it is, and is
+  read in serving/tool_calls.py. Of a message that calls tools the text is lost, and of any message its reasoning.
 - A finish reason of `length` is also given when the last token allowed was the end of the text.
 - Requests are answered one at a time. Continuous batching would answer several, but all with the sampling parameters
   of the first, so it is not used.
+- A whole reply is generated to its end though its client has left, and all other requests wait for it; a stream ends
+  with its client. Of an encoder-decoder model a whole reply lacks as many tokens as the prompt has, since the server
+  cuts the prompt off a text that never held it; a stream is complete. So whole replies are asked for as streams.
 - On a CPU that others use too, torch's threads wait for each other by spinning, and a reply of 28 tokens took 5.5 s in
   place of 0.1 s (two cores, load 4). OMP_WAIT_POLICY=passive lets them sleep; an operator's own setting goes before it.
 - On a CPU the weights are not copied: the model goes on living in the memory files, after they were closed.
@@ -22,15 +27,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from outcrop.adapters.engine_architectures import TRANSFORMERS
 from outcrop.adapters.engine_profile import EngineProfile
 from outcrop.serving.capabilities import Capabilities, Feature, SamplingDialect
 
 CAPABILITIES = Capabilities(
     engine="transformers serve",
-    features=frozenset({Feature.TOP_K, Feature.MIN_P, Feature.REPETITION_PENALTY, Feature.SEED}),
+    features=frozenset(
+        {
+            Feature.TOP_K,
+            Feature.MIN_P,
+            Feature.REPETITION_PENALTY,
+            Feature.SEED,
+            Feature.TOOLS,
+            Feature.TEMPLATE_ARGUMENTS,
+        }
+    ),
     sampling=SamplingDialect.GENERATION_CONFIG,
     keeps_stop_text=True,
     takes_content_parts=False,
+    takes_text_beside_tool_calls=False,
 )
 
 
@@ -50,6 +66,8 @@ def transformers_profile(command: str | None, *, device: str = "auto") -> Engine
         command=command,
         install="pip install 'outcrop[transformers]'",
         distribution="transformers",
+        registry=TRANSFORMERS,
         arguments=arguments,
         environment={"HF_HUB_DISABLE_UPDATE_CHECK": "1", "OMP_WAIT_POLICY": "passive"},
+        is_asked_by_stream=True,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from outcrop.adapters.engine_architectures import VLLM
 from outcrop.adapters.engine_profile import EngineProfile
 from outcrop.serving.capabilities import Capabilities, Feature
 
@@ -30,8 +31,15 @@ CAPABILITIES = Capabilities(
             Feature.TOP_K,
             Feature.MIN_P,
             Feature.SEED,
+            Feature.TOOLS,
+            Feature.TOOL_CHOICE,
+            Feature.REASONING,
+            Feature.TEMPLATE_ARGUMENTS,
         }
     ),
+    # Without a parser of its own (--tool-call-parser) it takes tools only so; the template is told of them all the
+    # same. The marks of a call are special tokens in some families.
+    tool_members={"tool_choice": "none", "skip_special_tokens": False},
 )
 
 
@@ -52,6 +60,7 @@ def vllm_profile(command: str | None, *, options: Sequence[str] = ()) -> EngineP
         command=command,
         install="pip install vllm",
         distribution="vllm",
+        registry=VLLM,
         arguments=arguments,
         # Its sockets lie in its own folder and go with it; a relative path is never too long for a socket.
         environment={"VLLM_NO_USAGE_STATS": "1", "VLLM_RPC_BASE_PATH": "."},

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from outcrop.adapters.memory_files import MemoryFiles
-from outcrop.ports import Engine, RunningEngine
+from outcrop.ports import Engine, RunningEngine, WriteAt
 from outcrop.records import ServableModel
 
 
@@ -19,8 +19,8 @@ class OpenedArtifact(Protocol):
         """Path within the model, and plaintext size in bytes, of each file."""
         ...
 
-    async def read_into(self, path: str, target: memoryview) -> None:
-        """Unseals a whole file into memory of its size."""
+    async def unseal(self, path: str, write: WriteAt) -> None:
+        """Writes a whole file, from several threads."""
         ...
 
 
@@ -48,7 +48,7 @@ class LocalHost:
         artifact = await self._open_artifact(model)
         running: RunningEngine | None = None
         try:
-            async with self._memory.folder(artifact.files, artifact.read_into) as folder:
+            async with self._memory.folder(artifact.files, artifact.unseal) as folder:
                 running = await self._engine.start(str(folder), label=model.arn)
         except BaseException:
             # Also when we are cancelled while the folder is being freed: nobody would know of the engine.

@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from dbos import DBOS, DBOSConfig, SetWorkflowID
 from dbos import Serializer as DbosSerializer
+from sqlalchemy.exc import DBAPIError
 
+from outcrop.adapters import postgres
+from outcrop.adapters.executors import Executors
 from outcrop.adapters.sqlite import make_durable
+from outcrop.errors import UnavailableError
 from outcrop.ports import Workflow
 from outcrop.records import JsonValue
+
+log = structlog.get_logger()
 
 QUEUE = "imports"
 WORKFLOW = "import_model"
@@ -26,6 +34,9 @@ WORKFLOW_VERSION = "imports-1"
 """Changes only when a job that an older version began could not go on; DBOS resumes within one version."""
 POLL_S = 0.2
 STOP_GRACE_S = 15.0
+WATCH_S = 3.0
+ONLY_EXECUTOR = "local"
+"""The name of the one process that works on a SQLite file; the same each time, so that it finds its jobs again."""
 
 
 class JsonSerializer(DbosSerializer):
@@ -50,25 +61,74 @@ class JsonSerializer(DbosSerializer):
 
 
 class DbosJobEngine:
-    """Runs import jobs on DBOS. One in a process: DBOS is a singleton."""
+    """Runs import jobs on DBOS. One in a process: DBOS is a singleton.
 
-    def __init__(self, *, url: str, workflow: Workflow, concurrency: int, is_worker: bool) -> None:
-        self._engine = sa.create_engine(url)
-        if self._engine.dialect.name == "sqlite":
+    On SQLite the data folder belongs to one process, and what an earlier one left is taken up at launch. On PostgreSQL
+    any number of workers share the jobs: each has a name of its own, and the live ones take up the jobs of the dead.
+    """
+
+    def __init__(
+        self, *, url: str, workflow: Workflow, concurrency: int, is_worker: bool, watch_s: float = WATCH_S
+    ) -> None:
+        if url.startswith("sqlite:"):
+            self._engine = sa.create_engine(url)
             sa.event.listen(self._engine, "connect", _prepare_sqlite)
+            self._executors = None
+        else:
+            self._engine = postgres.engine_of(url)
+            self._executors = Executors(self._engine) if is_worker else None
         self._workflow = workflow
         self._concurrency = concurrency
         self._is_worker = is_worker
+        self._watch_s = watch_s
+        self._executor_id = ONLY_EXECUTOR
         self._running: set[asyncio.Task[Any]] = set()
         self._registered: Callable[[str], Coroutine[Any, Any, None]] | None = None
+        self._watching: asyncio.Task[None] | None = None
+        self._changing = asyncio.Lock()
 
     async def launch(self) -> None:
         """Starts working, and takes up what an earlier process left behind."""
+        async with self._changing:
+            await self._launch()
+        if self._executors is not None:
+            self._watching = asyncio.create_task(self._watch(self._executors))
+
+    async def start(self, job_id: str) -> None:
+        """Makes sure that the job's workflow runs; starting it again is harmless.
+
+        Raises:
+            UnavailableError: the database is away.
+        """
+        async with self._changing:
+            if self._registered is None:
+                raise RuntimeError("start() before launch()")
+            try:
+                with SetWorkflowID(job_id):
+                    await DBOS.enqueue_workflow_async(QUEUE, self._registered, job_id)
+            except DBAPIError as error:
+                raise UnavailableError("the jobs' database", type(error.orig).__name__) from error
+
+    async def close(self) -> None:
+        """Stops taking work; what is under way goes on at the next launch, or at another worker."""
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.wait({self._watching})
+        async with self._changing:
+            await self._stop()
+        self._engine.dispose()
+
+    async def _launch(self) -> None:
+        if self._executors is not None:
+            # Another name each time: nobody can take this process for the one that it was before.
+            self._executor_id = uuid.uuid4().hex
+            await asyncio.to_thread(self._executors.hold, self._executor_id)
         DBOS(
             config=DBOSConfig(
                 name="outcrop",
                 system_database_engine=self._engine,
                 application_version=WORKFLOW_VERSION,
+                executor_id=self._executor_id,
                 serializer=JsonSerializer(),
                 log_level="WARNING",
                 use_listen_notify=False,
@@ -82,20 +142,14 @@ class DbosJobEngine:
         self._registered = DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)(import_model)
         if not self._is_worker:
             DBOS.listen_queues([])
+        # In this thread: launched from another one, DBOS 3.4 takes twenty seconds to stop on SQLite.
         DBOS.launch()
         await DBOS.register_queue_async(
             QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=POLL_S, on_conflict="always_update"
         )
 
-    async def start(self, job_id: str) -> None:
-        """Makes sure that the job's workflow runs; starting it again is harmless."""
-        if self._registered is None:
-            raise RuntimeError("start() before launch()")
-        with SetWorkflowID(job_id):
-            await DBOS.enqueue_workflow_async(QUEUE, self._registered, job_id)
-
-    async def close(self) -> None:
-        """Stops taking work; what is under way goes on at the next launch."""
+    async def _stop(self) -> None:
+        self._registered = None
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         # DBOS had put a pool of its own in the place of the loop's, and has shut it down: whoever stops after us
         # still needs threads.
@@ -105,7 +159,34 @@ class DbosJobEngine:
             task.cancel()
         if running:
             await asyncio.wait(running, timeout=STOP_GRACE_S)
-        self._engine.dispose()
+        if self._executors is not None:
+            await asyncio.to_thread(self._executors.release)
+
+    async def _watch(self, executors: Executors) -> None:
+        """Tells that this worker lives, and takes up the jobs of those that no longer do."""
+        while True:
+            await asyncio.sleep(self._watch_s)
+            try:
+                if await asyncio.to_thread(executors.beat):
+                    await self._take_over(executors)
+                else:
+                    await self._begin_anew()
+            except (DBAPIError, OSError) as error:
+                log.warning("waiting_for", what="the jobs' database", reason=type(error).__name__)
+
+    async def _begin_anew(self) -> None:
+        """Another worker may have this one's jobs by now: they are let go, and taken up again by whoever is free."""
+        log.warning("worker_lost_its_lock", executor=self._executor_id)
+        async with self._changing:
+            await self._stop()
+            await self._launch()
+
+    async def _take_over(self, executors: Executors) -> None:
+        pending = await DBOS.list_workflows_async(status="PENDING", load_input=False, load_output=False)
+        others = {str(each.executor_id) for each in pending} - {self._executor_id}
+        for executor_id in await asyncio.to_thread(executors.dead_among, sorted(others)):
+            taken = await asyncio.to_thread(DBOS._recover_pending_workflows, [executor_id])  # noqa: SLF001  # DBOS's docs name no other way without its paid service
+            log.info("took_over", executor=executor_id, jobs=[each.workflow_id for each in taken])
 
     async def _run(self, job_id: str) -> None:
         task = asyncio.current_task()

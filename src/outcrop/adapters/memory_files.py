@@ -10,26 +10,27 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import mmap
 import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from outcrop.adapters.memory_limits import available_bytes
 from outcrop.errors import StorageError
+from outcrop.ports import Buffer, WriteAt
 from outcrop.tasks import Tasks
 
 PARALLEL_FILES = 8
 MIB = 1 << 20
 F_SEAL_FUTURE_WRITE = 0x10
-"""<linux/fcntl.h>: no new writable mapping and no write(2). Mappings that exist stay writable, and the one that filled
-the file may: the thread that wrote last can hold it for a moment longer than its result is awaited. Linux 5.1."""
+"""<linux/fcntl.h>, Linux 5.1. Nobody can write from now on, as with F_SEAL_WRITE, which also looks at every page for a
+mapping that somebody may write to: 20 ms a GiB. There are none."""
 
-ReadInto = Callable[[str, memoryview], Awaitable[None]]
-"""Writes the whole of a file, given by its path within the model, into memory of the file's size."""
+Fill = Callable[[str, WriteAt], Awaitable[None]]
+"""Writes the whole of a file, given by its path within the model, and is done with it when it ends, however it does."""
 
 NewMemory = Callable[[str, int], int]
 """Makes an anonymous file of a name (for people who debug) and flags, and returns its descriptor."""
@@ -64,12 +65,12 @@ class MemoryFiles:
         """Memory that was found available for files that are still being written."""
 
     @asynccontextmanager
-    async def folder(self, files: Sequence[tuple[str, int]], read_into: ReadInto) -> AsyncIterator[Path]:
-        """Gives a folder that holds the files, each filled by `read_into`; all of it is freed at the end.
+    async def folder(self, files: Sequence[tuple[str, int]], fill: Fill) -> AsyncIterator[Path]:
+        """Gives a folder that holds the files, each filled by `fill`; all of it is freed at the end.
 
         Args:
             files: path within the model, and size in bytes, of each.
-            read_into: fills a file.
+            fill: fills a file.
 
         Raises:
             StorageError: there is not enough memory, or no place for plaintext on this platform.
@@ -84,7 +85,8 @@ class MemoryFiles:
                 with _as_storage_error():
                     descriptor = self._new_file(_within(folder, path), descriptors)
                     self._size(descriptor, size_bytes)
-                await _fill(descriptor, path, size_bytes, read_into)
+                # Written, not mapped: a page of a new mapping costs a fault, more than copying it does (decision 0052).
+                await fill(path, partial(_write_at, descriptor))
                 if self._new_memory is not None:
                     _seal(descriptor)
 
@@ -140,26 +142,20 @@ class MemoryFiles:
             self._promised_bytes -= needed_bytes
 
 
-async def _fill(descriptor: int, path: str, size_bytes: int, read_into: ReadInto) -> None:
-    if size_bytes == 0:  # cannot be mapped
-        await read_into(path, memoryview(bytearray()))
-        return
-    mapped = mmap.mmap(descriptor, size_bytes)
-    view = memoryview(mapped)
-    try:
-        await read_into(path, view)
-    finally:
-        # A writer that was cancelled may still be at it, in a thread: then its end unmaps the file.
-        with suppress(BufferError):
-            view.release()
-            mapped.close()
+def _write_at(descriptor: int, offset: int, data: Buffer) -> None:
+    view = memoryview(data)
+    with _as_storage_error():
+        while len(view) > 0:
+            count = os.pwrite(descriptor, view, offset)
+            view, offset = view[count:], offset + count
 
 
 def _seal(descriptor: int) -> None:
-    size_seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW
-    with suppress(OSError):  # a kernel that does not know it (gVisor's) keeps what the file's owner writes
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, F_SEAL_FUTURE_WRITE)
-    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, size_seals | fcntl.F_SEAL_SEAL)
+    seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals | F_SEAL_FUTURE_WRITE)
+    except OSError:  # a kernel that does not know it, such as gVisor's
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals | fcntl.F_SEAL_WRITE)
 
 
 def _within(folder: Path, path: str) -> Path:

@@ -1,4 +1,4 @@
-"""How much memory this process may still take: what the machine has, and what its control groups allow. Linux."""
+"""How much memory this process may take, in all and still: of the machine, and as its control groups allow. Linux."""
 
 from __future__ import annotations
 
@@ -20,24 +20,44 @@ def available_bytes(root: Path = Path("/")) -> int | None:
     return min(_rooms(root), default=None)
 
 
+def total_bytes(root: Path = Path("/")) -> int | None:
+    """Returns how many bytes the processes of this machine, or of this container, may take at most; None: unknown."""
+    return min(_limits(root), default=None)
+
+
 def _rooms(root: Path) -> Iterator[int]:
+    yield from _of_machine(root, "MemAvailable:")
+    for group, limit, usage_name in _limited_groups(root):
+        with suppress(OSError, ValueError):
+            yield max(0, limit - int((group / usage_name).read_text()) + _cache_bytes(group))
+
+
+def _limits(root: Path) -> Iterator[int]:
+    yield from _of_machine(root, "MemTotal:")
+    yield from (limit for _, limit, _ in _limited_groups(root))
+
+
+def _of_machine(root: Path, name: str) -> Iterator[int]:
     with suppress(OSError):
         for line in (root / "proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
+            if line.startswith(name):
                 yield int(line.split()[1]) * KIB
+
+
+def _limited_groups(root: Path) -> Iterator[tuple[Path, int, str]]:
+    """Yields each control group that limits this process, its limit, and the name of the file with its usage."""
     with suppress(OSError):
         for line in (root / "proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             if controllers == "":
-                yield from _group_rooms(root / "sys/fs/cgroup", path, "memory.max", "memory.current")
+                yield from _limited(root / "sys/fs/cgroup", path, "memory.max", "memory.current")
             elif "memory" in controllers.split(","):
-                yield from _group_rooms(
-                    root / "sys/fs/cgroup/memory", path, "memory.limit_in_bytes", "memory.usage_in_bytes"
-                )
+                mount = root / "sys/fs/cgroup/memory"
+                yield from _limited(mount, path, "memory.limit_in_bytes", "memory.usage_in_bytes")
 
 
-def _group_rooms(mount: Path, path: str, limit_name: str, usage_name: str) -> Iterator[int]:
-    """Yields the room in a control group and in each group above it.
+def _limited(mount: Path, path: str, limit_name: str, usage_name: str) -> Iterator[tuple[Path, int, str]]:
+    """Yields a control group and each group above it, as far as they have limits.
 
     In a container, groups above its own cannot be seen, and the mount itself is its group.
     """
@@ -47,9 +67,8 @@ def _group_rooms(mount: Path, path: str, limit_name: str, usage_name: str) -> It
             return
         with suppress(OSError, ValueError):  # a group that cannot be seen, or `max`
             limit = int((folder / limit_name).read_text())
-            usage = int((folder / usage_name).read_text())
             if limit < UNLIMITED_BYTES:
-                yield max(0, limit - usage + _cache_bytes(folder))
+                yield folder, limit, usage_name
 
 
 def _cache_bytes(folder: Path) -> int:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 import json
-import secrets
-import string
 from pathlib import Path
 
+from outcrop.access.credentials import new_access_key
 from outcrop.adapters.secret_file import create_once, read_private
 from outcrop.errors import SettingError
 from outcrop.records import Principal
-
-_ID_ALPHABET = string.ascii_uppercase + "234567"
-_ID_RANDOM_LENGTH = 16
-_SECRET_BYTES = 30
 
 
 def root_principal(path: Path, *, account: str) -> Principal:
@@ -22,7 +18,8 @@ def root_principal(path: Path, *, account: str) -> Principal:
     Raises:
         SettingError: the file may be read by others, or is not one of ours.
     """
-    create_once(path, json.dumps(_new_key(), indent=2) + "\n")
+    made_id, made_secret = new_access_key()
+    create_once(path, json.dumps({"access_key_id": made_id, "secret_access_key": made_secret}, indent=2) + "\n")
     try:
         document = json.loads(read_private(path))
         access_key_id, secret_access_key = document["access_key_id"], document["secret_access_key"]
@@ -36,9 +33,6 @@ def root_principal(path: Path, *, account: str) -> Principal:
     )
 
 
-def _new_key() -> dict[str, str]:
-    # AKIA is how AWS's long-term keys begin; tools that look for keys in the wrong places know it.
-    return {
-        "access_key_id": "AKIA" + "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_RANDOM_LENGTH)),
-        "secret_access_key": secrets.token_urlsafe(_SECRET_BYTES),
-    }
+def derived_key(root: Principal, purpose: str) -> bytes:
+    """Returns 32 secret bytes for one purpose that are the same for as long as the root principal's key is."""
+    return hmac.digest(root.secret_access_key.encode(), purpose.encode(), "sha256")

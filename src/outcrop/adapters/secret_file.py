@@ -1,10 +1,12 @@
-"""Writes a file of secrets once: whole, synced, readable by its owner only, and never over one that is there."""
+"""Files of secrets: whole, synced, readable by their owner only; made once, and changed by one process at a time."""
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from outcrop.errors import SettingError
@@ -17,23 +19,33 @@ def create_once(path: Path, text: str) -> None:
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    temporary = _written(path, text)
     try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
         # A link, not a rename: a rename would replace the other server's file.
         with contextlib.suppress(FileExistsError):
             os.link(temporary, path)
     finally:
         temporary.unlink()
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def changing(path: Path) -> Iterator[Callable[[str], None]]:
+    """Keeps other processes from changing the file meanwhile, and gives what replaces it, durably.
+
+    The lock is a file beside it: the file itself is replaced, and a lock on what was replaced keeps nobody out.
+    """
+
+    def write(text: str) -> None:
+        _written(path, text).replace(path)
+        _sync_folder(path.parent)
+
+    descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        os.fsync(folder)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield write
     finally:
-        os.close(folder)
+        os.close(descriptor)
 
 
 def read_private(path: Path) -> str:
@@ -41,3 +53,26 @@ def read_private(path: Path) -> str:
     if path.stat().st_mode & _OTHERS:
         raise SettingError("--data", f"{path} may be read by others; run `chmod 600 {path}`")
     return path.read_text()
+
+
+def _written(path: Path, text: str) -> Path:
+    """Writes a temporary file beside the path, synced, and returns where it is."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        temporary.unlink()
+        raise
+    return temporary
+
+
+def _sync_folder(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -6,7 +6,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -43,6 +43,16 @@ class Server:
         with _translated(self.url):
             answer: Mapping[str, Any] = getattr(self._client(service), operation)(**params)
             return answer
+
+    def chunks(self, model: str, body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """Yields the chunks of a reply to InvokeModelWithResponseStream as they come. Raises as `call` does."""
+        with _translated(self.url):
+            reply = self._client("bedrock-runtime").invoke_model_with_response_stream(
+                modelId=model, body=json.dumps(body)
+            )
+            with closing(reply["body"]) as events:
+                for event in events:
+                    yield json.loads(event["chunk"]["bytes"])
 
     def pages(self, operation: str) -> Iterator[Mapping[str, Any]]:
         """Yields every page of a list operation of `bedrock`. Raises as `call` does."""

@@ -119,6 +119,11 @@ class LocalVault:
         """Returns exactly [start, end) of a sealed file, staged or published. Raises IntegrityError for less."""
         return await self._run(lambda: self._read(artifact_id, path, start, end))
 
+    def reader(self, artifact_id: str, path: str) -> _LocalReader:
+        """Opens a sealed file for threads that read it; blocks. Raises IntegrityError if there is none."""
+        with _translated(self._artifacts):
+            return _LocalReader(self._open(artifact_id, path), self._artifacts, f"{path} of artifact {artifact_id}")
+
     async def size(self, artifact_id: str, path: str) -> int:
         """Returns the size of a sealed file in bytes, staged or published. Raises IntegrityError if there is none."""
         return await self._run(lambda: self._size(artifact_id, path))
@@ -159,19 +164,13 @@ class LocalVault:
                 os.close(descriptor)
 
     def _read(self, artifact_id: str, path: str, start: int, end: int) -> Buffer:
-        with _translated(self._artifacts):
-            descriptor = self._open(artifact_id, path)
-            try:
-                data = memoryview(bytearray(end - start))
-                done = 0
-                while done < len(data):
-                    count = os.preadv(descriptor, [data[done:]], start + done)
-                    if count == 0:
-                        raise IntegrityError(f"file {path} of artifact {artifact_id} is shorter than it was sealed")
-                    done += count
-                return data
-            finally:
-                os.close(descriptor)
+        reader = self.reader(artifact_id, path)
+        try:
+            data = memoryview(bytearray(end - start))
+            reader.read_into(start, data)
+            return data
+        finally:
+            reader.close()
 
     def _publish(self, artifact_id: str) -> None:
         with _translated(self._artifacts):
@@ -202,6 +201,29 @@ class LocalVault:
                 shutil.rmtree(self._staging / name, ignore_errors=True)
                 found.discard(name)
             return sorted(found)
+
+
+class _LocalReader:
+    """A sealed file that is being read."""
+
+    def __init__(self, descriptor: int, vault: Path, name: str) -> None:
+        self._descriptor = descriptor
+        self._vault = vault
+        self._name = name
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fills the target from an offset; blocks. Raises IntegrityError for less."""
+        done = 0
+        with _translated(self._vault):
+            while done < len(target):
+                count = os.preadv(self._descriptor, [target[done:]], offset + done)
+                if count == 0:
+                    raise IntegrityError(f"file {self._name} is shorter than it was sealed")
+                done += count
+
+    def close(self) -> None:
+        """Ends the reading."""
+        os.close(self._descriptor)
 
 
 class _LocalFile:

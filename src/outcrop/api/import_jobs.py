@@ -11,8 +11,8 @@ from outcrop.api.calls import Call, Reply
 from outcrop.api.identifiers import identifier_of
 from outcrop.api.services import Services
 from outcrop.api.tags import tags_of
-from outcrop.arn import ResourceKind
-from outcrop.errors import KeyUnavailableError, ValidationError
+from outcrop.arn import ResourceKind, Tenant
+from outcrop.errors import AccessDeniedError, KeyDeniedError, KeyUnavailableError, ValidationError
 from outcrop.imports.job import stages_of, status
 from outcrop.records import ImportJob, ImportRequest, Progress, Stage, StageEntry
 
@@ -25,10 +25,7 @@ async def create_model_import_job(call: Call, services: Services) -> Reply:
         ids = (*call.params["vpcConfig"]["subnetIds"], *call.params["vpcConfig"]["securityGroupIds"])
         raise ValidationError(f"This server knows none of the subnets and security groups {', '.join(ids)}.")
     tenant, now = call.caller.tenant, services.clock.now()
-    try:
-        key_arn = await services.keys.resolve(request.kms_key_id, tenant)
-    except KeyUnavailableError as error:
-        raise ValidationError(f"The importedModelKmsKeyId cannot be used: {error}") from error
+    key_arn = await _key_of(request, services, tenant)
     job = await services.jobs.create(
         ImportJob(
             id=arn.new_id(services.pick),
@@ -40,7 +37,8 @@ async def create_model_import_job(call: Call, services: Services) -> Reply:
             created_at=now,
             modified_at=now,
             progress=Progress(entries=(StageEntry(stage=Stage.QUEUED, at=now),)),
-        )
+        ),
+        services.quotas,
     )
     # A kill before the next line is mended at the next start, which starts every unended job.
     await services.job_engine.start(job.id)
@@ -80,6 +78,18 @@ async def list_model_import_jobs(call: Call, services: Services) -> Reply:
             **pages.next_token(call, page, key=services.page_token_key),
         }
     )
+
+
+async def _key_of(request: ImportRequest, services: Services, tenant: Tenant) -> str:
+    """Returns the ARN of the key that the caller names; a service's own key that cannot be used is our fault."""
+    try:
+        return await services.keys.resolve(request.kms_key_id, tenant)
+    except KeyUnavailableError as error:
+        if request.kms_key_id is None:
+            raise
+        if isinstance(error, KeyDeniedError):
+            raise AccessDeniedError(f"The importedModelKmsKeyId cannot be used: {error}") from error
+        raise ValidationError(f"The importedModelKmsKeyId cannot be used: {error}") from error
 
 
 def _summary(job: ImportJob) -> Mapping[str, Any]:

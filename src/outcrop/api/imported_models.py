@@ -66,7 +66,7 @@ async def delete_imported_model(call: Call, services: Services) -> Reply:
     tenant = call.caller.tenant
     model = await services.models.get(tenant, identifier_of(call.params["modelIdentifier"], ResourceKind.MODEL, tenant))
     is_last = await services.models.delete(tenant, model.id)
-    await services.fleet.drain(model.arn)
+    await services.fleet.retire(model.arn)
     if is_last:
         try:
             await services.vault.delete(model.artifact.artifact_id)

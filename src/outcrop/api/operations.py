@@ -1,10 +1,10 @@
-"""The table of operations: which function carries out which."""
+"""The table of operations, which function carries out which, and what every call must pass before."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from outcrop.api import import_jobs, imported_models, invoke, tags
+from outcrop.api import converse, count_tokens, import_jobs, imported_models, invoke, tags
 from outcrop.api.calls import Call, Handler, Reply
 from outcrop.api.services import Services
 
@@ -21,14 +21,20 @@ OPERATIONS: dict[str, Operation] = {
     "UntagResource": tags.untag_resource,
     "ListTagsForResource": tags.list_tags_for_resource,
     "InvokeModel": invoke.invoke_model,
+    "InvokeModelWithResponseStream": invoke.invoke_model_with_response_stream,
+    "Converse": converse.converse,
+    "ConverseStream": converse.converse_stream,
+    "CountTokens": count_tokens.count_tokens,
 }
 
 
 def handlers(services: Services) -> dict[str, Handler]:
-    """Returns each operation, ready to be called."""
+    """Returns each operation, ready to be called by whoever may."""
 
     def bind(operation: Operation) -> Handler:
         async def handle(call: Call) -> Reply:
+            services.throttle.take(call.caller.tenant, call.operation, services.clock.monotonic())
+            await services.permissions.require(call)
             return await operation(call, services)
 
         return handle

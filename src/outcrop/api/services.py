@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from outcrop.access.throttle import Throttle
+from outcrop.api.permissions import Permissions
 from outcrop.ports import Clock, JobCatalog, JobEngine, KeyService, ModelCatalog, TagCatalog, Vault
+from outcrop.records import Quotas
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet
+from outcrop.serving.prompts import Prompts
+
+TOOL_ID_LETTERS = 22
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,11 +27,28 @@ class Services:
     keys: KeyService
     job_engine: JobEngine
     fleet: Fleet
+    keep_warm: frozenset[str]
+    """Names or ARNs of the models whose copies stay."""
     capabilities: Capabilities
     """What the engine of the fleet's copies can do."""
+    prompts: Prompts
+    """The tokenizers of the models."""
+    profile: str
+    """`outcrop` or `bedrock`: whose rules."""
     clock: Clock
     pick: Callable[[str], str]
     """Chooses one character of the alphabet that it is given, unpredictably."""
     new_reply_id: Callable[[], str]
     """Makes the 32 hexadecimal characters that name a reply."""
     page_token_key: bytes
+    permissions: Permissions
+    throttle: Throttle
+    quotas: Quotas
+
+    def new_tool_id(self) -> str:
+        """Makes the id of a tool use, such as `tooluse_k3v…`."""
+        return f"tooluse_{self.new_reply_id()[:TOOL_ID_LETTERS]}"
+
+    def ms_since(self, began: float) -> int:
+        """Returns the whole milliseconds since a reading of the monotonic clock."""
+        return round((self.clock.monotonic() - began) * 1000)

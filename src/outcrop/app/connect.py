@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from outcrop.adapters import data_folder
-from outcrop.adapters.root_key import root_principal
 from outcrop.adapters.server_client import Server
+from outcrop.app.access import root_of
 from outcrop.errors import SettingError, SourceMissingError
 from outcrop.settings import Settings
 
@@ -24,8 +24,7 @@ STOP_S = 30.0
 
 def _root_of(settings: Settings, url: str) -> Server:
     """Returns a server as its root principal, whose key is in the data folder (made now, if it is not)."""
-    root = root_principal(settings.data / "keys" / "root.json", account=settings.account)
-    return Server(url=url, region=settings.region, principal=root)
+    return Server(url=url, region=settings.region, principal=root_of(settings))
 
 
 def expected_server(settings: Settings) -> Server:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
+import os
 import secrets
 import signal
 import socket
 import uuid
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,18 +21,32 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from outcrop.adapters import data_folder
-from outcrop.adapters.catalog_sql import Database, SqlCopyJournal, SqlJobCatalog, SqlModelCatalog, SqlTagCatalog
+from outcrop.adapters.audit_file import AuditFile
+from outcrop.adapters.catalog_sql import (
+    Database,
+    SqlArtifactCatalog,
+    SqlCopyJournal,
+    SqlJobCatalog,
+    SqlModelCatalog,
+    SqlTagCatalog,
+)
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
-from outcrop.adapters.keys_local import LocalKeyring
 from outcrop.adapters.memory_files import MemoryFiles
-from outcrop.adapters.root_key import root_principal
+from outcrop.adapters.root_key import derived_key
+from outcrop.api.calls import Call
 from outcrop.api.operations import handlers
+from outcrop.api.permissions import Permissions
+from outcrop.api.principals import Principals
 from outcrop.api.services import Services
+from outcrop.app.access import quotas_of, root_of, throttle_of, user_catalog
 from outcrop.app.engines import open_engine
+from outcrop.app.host import import_host
+from outcrop.app.keys import open_keys
 from outcrop.app.sources import Sources, server_sources
-from outcrop.app.vaults import open_vault
+from outcrop.app.vaults import local_reads, open_vault
+from outcrop.app.warming import warmed_up
 from outcrop.arn import Tenant
 from outcrop.console.app import PREFIXES, ConsoleServices, console_app
 from outcrop.console.metrics import Metrics
@@ -42,26 +56,30 @@ from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import Clock
-from outcrop.records import ImportJob, Principal
+from outcrop.records import Caller, ImportJob, Principal
 from outcrop.serving.fleet import Fleet, FleetLimits
+from outcrop.serving.prompts import Prompts
 from outcrop.serving.proof import prove_model
-from outcrop.serving.unsealing import open_artifact
+from outcrop.serving.unsealing import Reading, open_artifact
 from outcrop.settings import Settings, engine_environment, upstream_environment
 from outcrop.wire.authenticate import (
     Authenticator,
     BearerAuthenticator,
+    FreshAuthenticator,
     SchemeAuthenticator,
     SigV4Authenticator,
     UnsignedAuthenticator,
 )
 from outcrop.wire.gateway import Gateway
 from outcrop.wire.request import HttpRequest, read_headers
+from outcrop.wire.trail import Record
 
 log = structlog.get_logger()
 
 MIB = 1 << 20
 LISTEN_POLL_S = 0.02
-PAGE_TOKEN_PURPOSE = b"outcrop page tokens"
+DRAIN_S = 5.0
+"""How long requests that are under way may take to end when the server stops."""
 
 
 async def serve(settings: Settings, *, tell: Callable[[str], None]) -> None:
@@ -85,9 +103,10 @@ async def serve(settings: Settings, *, tell: Callable[[str], None]) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Authentication:
     authenticator: Authenticator
+    permissions: Permissions
 
-    async def tenant_of(self, request: Request, body: bytes) -> Tenant:
-        """Whose request one of the console's is; signed like a call of the API."""
+    async def admit(self, request: Request, body: bytes, job_identifier: str) -> Tenant:
+        """Whose request one of the console's is: signed like GetModelImportJob, by who may make that call."""
         identity = await self.authenticator.authenticate(
             HttpRequest(
                 method=request.method,
@@ -97,7 +116,16 @@ class _Authentication:
                 body=body,
             )
         )
-        return Tenant(account=identity.account, region=identity.region)
+        tenant = Tenant(account=identity.account, region=identity.region)
+        caller = Caller(
+            principal_arn=identity.principal_arn,
+            tenant=tenant,
+            request_id="",
+            source_ip=request.client.host if request.client is not None else "",
+        )
+        call = Call(operation="GetModelImportJob", params={"jobIdentifier": job_identifier}, caller=caller)
+        await self.permissions.require(call)
+        return tenant
 
 
 @asynccontextmanager
@@ -105,20 +133,33 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
     """Makes every service, starts the jobs, and stops it all in the opposite order."""
     async with AsyncExitStack() as stack:
         clock = SystemClock()
-        root = root_principal(settings.data / "keys" / "root.json", account=settings.account)
-        keys = LocalKeyring(settings.data / "keys" / "keyring.json", account=settings.account, region=settings.region)
+        root = root_of(settings)
+        keys = await open_keys(settings, clock)
         database = Database(settings.catalog_url)
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
-        jobs, models = SqlJobCatalog(database), SqlModelCatalog(database)
+        jobs, models, tags = SqlJobCatalog(database), SqlModelCatalog(database), SqlTagCatalog(database)
+        principals = Principals(user_catalog(database, root), clock, root=root)
         vault = open_vault(settings.vault_place, upstream_environment())
-        opened = partial(open_artifact, vault=vault, keys=keys)
+        cores = _cores()
+        threads = ThreadPoolExecutor(cores, thread_name_prefix="unseal")
+        stack.callback(threads.shutdown)
+        reading = Reading(vault=vault, keys=keys, threads=threads, thread_count=cores, local=local_reads(vault))
+        opened = partial(open_artifact, reading=reading)
 
         engine, capabilities = open_engine(settings, environment=engine_environment())
         memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
         host = LocalHost(engine=engine, memory=memory, open_artifact=opened)
         fleet = Fleet(
-            host, clock, FleetLimits(hold_s=settings.hold_s, idle_s=settings.idle_s, max_copies=settings.max_copies)
+            host,
+            clock,
+            FleetLimits(
+                hold_s=settings.hold_s,
+                idle_s=settings.idle_s,
+                max_copies=settings.max_copies,
+                max_waiting=settings.max_waiting,
+                max_requests=settings.max_requests,
+            ),
         )
         stack.push_async_callback(fleet.close)
 
@@ -137,6 +178,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         tools = ImportTools(
             jobs=jobs,
             models=models,
+            artifacts=SqlArtifactCatalog(database),
             vault=vault,
             staging=vault,
             journal=SqlCopyJournal(database),
@@ -146,8 +188,8 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             prove=partial(
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
             ),
-            drain=fleet.drain,
-            supported_by_engine=frozenset,
+            retire=fleet.retire,
+            host=import_host(settings),
             random_bytes=secrets.token_bytes,
             profile=settings.profile,
             outage_s=settings.outage_s,
@@ -169,31 +211,44 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         services = Services(
             jobs=jobs,
             models=models,
-            tags=SqlTagCatalog(database),
+            tags=tags,
             vault=vault,
             keys=keys,
             job_engine=job_engine,
             fleet=fleet,
+            keep_warm=settings.kept_warm,
             capabilities=capabilities,
+            prompts=Prompts(opened),
+            profile=settings.profile,
             clock=clock,
             pick=secrets.choice,
             new_reply_id=lambda: uuid.uuid4().hex,
-            page_token_key=_derived_key(root, PAGE_TOKEN_PURPOSE),
+            page_token_key=derived_key(root, "outcrop page tokens"),
+            permissions=Permissions(policies_of=principals.policies_of, jobs=jobs, models=models, tags=tags),
+            throttle=throttle_of(settings),
+            quotas=quotas_of(settings),
         )
+        await stack.enter_async_context(warmed_up(services, settings))
         metrics = Metrics()
-        authentication = _Authentication(authenticator=_authenticator(settings, root, clock))
+        authentication = _Authentication(
+            authenticator=_authenticator(settings, root, principals, clock), permissions=services.permissions
+        )
         yield Gateway(
             handlers=handlers(services),
             authenticator=authentication.authenticator,
             clock=clock,
             other=console_app(
-                ConsoleServices(
-                    jobs=jobs, vault=vault, clock=clock, metrics=metrics, tenant_of=authentication.tenant_of
-                )
+                ConsoleServices(jobs=jobs, vault=vault, clock=clock, metrics=metrics, admit=authentication.admit)
             ),
             own_prefixes=PREFIXES,
             observe=metrics.observe_request,
+            trail=_trail(settings, stack),
         )
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @asynccontextmanager
@@ -220,7 +275,8 @@ async def _listening(app: ASGIApp, settings: Settings) -> AsyncIterator[str]:
         yield f"{settings.scheme}://{host}:{port}"
     finally:
         server.stop()  # type: ignore[no-untyped-call]  # Granian leaves this one untyped
-        await asyncio.wait({serving})
+        # Granian waits for its connections to end, which idle ones of HTTP/2 and half-sent bodies do not.
+        await asyncio.wait({serving}, timeout=DRAIN_S)
 
 
 async def _await_listening(serving: asyncio.Task[None], host: str, port: int) -> None:
@@ -236,20 +292,23 @@ async def _await_listening(serving: asyncio.Task[None], host: str, port: int) ->
     raise SettingError("--port", f"{host}:{port} cannot be listened on: {serving.exception()}")
 
 
-def _authenticator(settings: Settings, root: Principal, clock: Clock) -> Authenticator:
+def _authenticator(settings: Settings, root: Principal, principals: Principals, clock: Clock) -> Authenticator:
     if settings.auth == "none":
         log.warning("authentication_off", host=settings.host)
         return UnsignedAuthenticator(root, settings.region)
-    find = {root.access_key_id: root}.get
-    return SchemeAuthenticator(
-        signed=SigV4Authenticator(find, clock),
-        # Short-term keys are made by whoever holds a signing key; long-term ones are not given out here.
-        bearing=BearerAuthenticator(find, lambda _key: None, clock, region=settings.region),
+    known = SchemeAuthenticator(
+        signed=SigV4Authenticator(principals.find, clock),
+        bearing=BearerAuthenticator(principals.find, principals.find_api_key, clock, region=settings.region),
     )
+    return FreshAuthenticator(known, principals.refresh)
 
 
-def _derived_key(root: Principal, purpose: bytes) -> bytes:
-    return hmac.digest(root.secret_access_key.encode(), purpose, hashlib.sha256)
+def _trail(settings: Settings, stack: AsyncExitStack) -> Callable[[Record], None] | None:
+    if settings.audit_path is None:
+        return None
+    audit = AuditFile(settings.audit_path)
+    stack.callback(audit.close)
+    return audit.write
 
 
 def _own_port(host: str, port: int) -> tuple[str, int]:

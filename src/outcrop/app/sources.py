@@ -58,11 +58,18 @@ def open_target(target: str, environment: Mapping[str, str]) -> tuple[ObjectStor
     """Opens what `outcrop check` was given: an s3:// address or a folder.
 
     Raises:
-        SourceMissingError: the folder does not exist.
+        SourceMissingError: there is no such folder, it is empty, or the address names no bucket.
     """
     if target.startswith("s3://"):
-        return open_s3(environment), SourceLocation.parse(target)
+        location = SourceLocation.parse(target)
+        if not location.bucket:
+            raise SourceMissingError(f"{target} names no bucket. An address is s3://BUCKET/PREFIX/.")
+        return open_s3(environment), location
     folder = Path(target).expanduser().resolve()
+    if folder.is_file():
+        raise SourceMissingError(f"{target} is a file. Name the folder that holds the model; unpack archives first.")
     if not folder.is_dir():
         raise SourceMissingError(f"{target} is not a folder. Name a folder, or an s3:// address.")
+    if not any(folder.iterdir()):
+        raise SourceMissingError(f"{target} is an empty folder. Name the folder that holds the model.")
     return LocalObjectStore([folder.parent]), SourceLocation(bucket=folder.name, prefix="")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from outcrop.adapters.vault_local import LocalVault
-from outcrop.ports import Vault, VaultStaging
+from outcrop.ports import LocalReads, Vault, VaultStaging
 from outcrop.records import SourceLocation
 
 
@@ -30,3 +30,8 @@ def open_vault(place: Path | str, environment: Mapping[str, str]) -> StagingVaul
 
     location = SourceLocation.parse(place)
     return S3Vault(boto3.Session(), environment, bucket=location.bucket, prefix=location.prefix)
+
+
+def local_reads(vault: Vault) -> LocalReads | None:
+    """Returns the vault as one whose files threads read by themselves, if it is a folder."""
+    return vault if isinstance(vault, LocalVault) else None

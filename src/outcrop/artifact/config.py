@@ -1,26 +1,48 @@
 """config.json: which architecture it names, and whether that can be imported at all. Pure."""
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from outcrop.artifact.architectures import BY_ARCHITECTURE, FAMILIES
-from outcrop.artifact.architectures.family import Family
+from outcrop.artifact.architectures.family import Family, Modality
 from outcrop.artifact.fields import Fields
 from outcrop.artifact.finding import Finding, Judged, Kind, Severity, error, warning
+from outcrop.artifact.host import Host
 from outcrop.artifact.strict_json import read_object
-from outcrop.artifact.wording import listing, quoted, shown
+from outcrop.artifact.wording import listing, printable, quoted, shown
 from outcrop.records import JsonObject, JsonValue
 
 CONFIG = "config.json"
 
 NO_ARCHITECTURE = error("config.no_architecture")
+"""config.json names no class in "architectures". Do: add the class that the finding names."""
 SEVERAL_ARCHITECTURES = warning("config.several_architectures")
+"""config.json names several classes; the first is taken. Do: leave only the model's own."""
 UNSUPPORTED = error("architecture.unsupported")
+"""Neither Bedrock nor the installed engine runs this architecture, or it does not generate text. Do: use one that is
+listed."""
 BEYOND_BEDROCK = Kind("architecture.beyond_bedrock", Severity.NOTE, Severity.ERROR)
+"""The installed engine runs this architecture and Bedrock does not import it; its tensors were held against no table.
+Do: nothing, to run it here."""
+NOT_RUN_HERE = Kind("architecture.not_run_here", Severity.WARNING, Severity.NOTE)
+"""Bedrock imports this architecture, and the installed engine does not run it. An error of an import. Do: serve it with
+another engine (`--engine`)."""
 WRONG_MODEL_TYPE = error("config.wrong_model_type")
+""""model_type" and "architectures" contradict each other. Do: correct the one that is wrong."""
 REMOTE_CODE = error("config.remote_code")
+"""A configuration asks readers to run the model's own program code, which is never done. Do: remove the member, if the
+architecture is a standard one."""
 QUANTISED = error("config.quantised")
+"""The weights are quantised, by what config.json says. Do: import the original, or dequantise and save in bfloat16;
+where the finding says that they are not, remove the member."""
 QUANTISED_AS_PUBLISHED = Kind("config.quantised_as_published", Severity.NOTE, Severity.WARNING)
+"""GPT-OSS in the MXFP4 that OpenAI publishes: run here, while AWS does not say whether it takes it. Do: for Bedrock,
+dequantise it."""
+
+_FAMILIES = ", ".join(family.name for family in FAMILIES)
+_GENERATES = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel", "LMModel", "ForCausalLMWithValueHead")
+"""How the classes end that have a head to generate text."""
 
 _SUPPORTED = ", ".join(f"{name} ({family.name})" for family in FAMILIES for name in family.architectures)
 
@@ -42,12 +64,19 @@ class ModelConfig:
         return Fields(self.values)
 
     @property
+    def modality(self) -> Modality:
+        """What the model reads; where there is no family, a vision tower tells."""
+        if self.family is not None:
+            return self.family.modality
+        return Modality.MULTIMODAL if isinstance(self.values.get("vision_config"), dict) else Modality.TEXT
+
+    @property
     def name(self) -> str:
         """`modelArchitecture` on the wire: the family's name, or the model type where there is no family."""
-        return self.family.name if self.family is not None else self.model_type or self.architecture
+        return self.family.name if self.family is not None else printable(self.model_type or self.architecture, 96)
 
 
-def judge_config(data: bytes, *, supported_by_engine: frozenset[str]) -> Judged[ModelConfig]:
+def judge_config(data: bytes, *, host: Host) -> Judged[ModelConfig]:
     """Judges config.json; there is a value as soon as the architecture is known by name."""
     read = read_object(CONFIG, data)
     if read.value is None:
@@ -69,27 +98,29 @@ def judge_config(data: bytes, *, supported_by_engine: frozenset[str]) -> Judged[
     )
     if config.family is not None:
         findings.extend(_judge_model_type(config, config.family))
-    elif architecture in supported_by_engine:
+        findings.extend(_judge_engine(architecture, host))
+    elif architecture in host.architectures():
         findings.append(
             BEYOND_BEDROCK.found(
                 CONFIG,
-                f"names the architecture {quoted(architecture)}, which Bedrock does not import; its tensors were not "
-                "checked against a table.",
-                cure=f"For Bedrock, use one of: {_SUPPORTED}.",
+                f"names the architecture {quoted(architecture)}, which {host.engine} runs and Bedrock does not import; "
+                "its tensors were not checked against a table.",
+                cure=f"Nothing, to run it here. Bedrock imports only {_FAMILIES}.",
                 actual=quoted(architecture),
             )
         )
     else:
-        findings.append(
-            UNSUPPORTED.found(
-                CONFIG,
-                f"names the architecture {quoted(architecture)}, which is not supported.",
-                cure=f"Supported are: {_SUPPORTED}{_beyond(supported_by_engine)}.",
-                expected="a supported architecture",
-                actual=quoted(architecture),
-            )
-        )
+        findings.append(_unsupported(config, host))
     return Judged(config, tuple(findings))
+
+
+def not_quantised(found: Finding) -> Finding:
+    """Returns the finding for weights that are in 16 or 32 bits after all: the config says what is not so."""
+    return dataclasses.replace(
+        found,
+        message="says that the weights are quantised, which they are not: readers would look for others.",
+        cure="Remove the member that says so from config.json.",
+    )
 
 
 def judge_tokenizer_code(file: str, values: JsonObject) -> Iterator[Finding]:
@@ -135,6 +166,39 @@ def _judge_quantisation(values: JsonObject) -> Iterator[Finding]:
     )
 
 
+def _judge_engine(architecture: str, host: Host) -> Iterator[Finding]:
+    known = host.architectures()
+    if known and architecture not in known:
+        severity = Severity.ERROR if host.must_run else None
+        yield NOT_RUN_HERE.found(
+            CONFIG,
+            f"names the architecture {quoted(architecture)}, which Bedrock imports and {host.engine} does not run.",
+            cure="Nothing, for Bedrock. To run it here, name an engine that does: the URL of one, with --engine.",
+            actual=quoted(architecture),
+            outcrop=severity,
+            bedrock=severity,
+        )
+
+
+def _unsupported(config: ModelConfig, host: Host) -> Finding:
+    architecture = config.architecture
+    message, cure = "is not supported", f"Supported are: {_SUPPORTED}{_beyond(host)}."
+    if not architecture.endswith(_GENERATES):
+        # SPEC 4.1.9 names embedding models.
+        message = "does not generate text: it embeds, classifies or is a part of another"
+        of_type = _architectures_of(config.model_type)
+        cure = "Import a model that generates text; others are not imported, neither here nor by Bedrock."
+        if of_type:
+            cure += f' If this one has the head for it, set "architectures": ["{of_type[0]}"].'
+    return UNSUPPORTED.found(
+        CONFIG,
+        f"names the architecture {quoted(architecture)}, which {message}.",
+        cure=cure,
+        expected="a supported architecture",
+        actual=quoted(architecture),
+    )
+
+
 def _judge_model_type(config: ModelConfig, family: Family) -> Iterator[Finding]:
     if config.model_type not in family.model_types:
         there = shown(config.values.get("model_type"))
@@ -149,7 +213,7 @@ def _judge_model_type(config: ModelConfig, family: Family) -> Iterator[Finding]:
 
 
 def _no_architecture(names: JsonValue, model_type: JsonValue) -> Finding:
-    of_type = [name for family in FAMILIES if model_type in family.model_types for name in family.architectures]
+    of_type = _architectures_of(model_type)
     cure = f'Add "architectures": ["{of_type[0]}"].' if of_type else f"Supported are: {_SUPPORTED}."
     return NO_ARCHITECTURE.found(
         CONFIG,
@@ -158,6 +222,10 @@ def _no_architecture(names: JsonValue, model_type: JsonValue) -> Finding:
         expected="a list with a class name",
         actual=shown(names),
     )
+
+
+def _architectures_of(model_type: JsonValue) -> list[str]:
+    return [name for family in FAMILIES if model_type in family.model_types for name in family.architectures]
 
 
 def _several(architecture: str, names: list[JsonValue]) -> Finding:
@@ -169,5 +237,6 @@ def _several(architecture: str, names: list[JsonValue]) -> Finding:
     )
 
 
-def _beyond(supported_by_engine: frozenset[str]) -> str:
-    return f"; and by this server's engine: {', '.join(sorted(supported_by_engine))}" if supported_by_engine else ""
+def _beyond(host: Host) -> str:
+    count = len(host.architectures())
+    return f"; and the {count} that {host.engine} runs, of which this is none" if count else ""

@@ -15,22 +15,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from outcrop.artifact.absence import judge_absence
+from outcrop.artifact.absence import is_adapter_alone, judge_absence
 from outcrop.artifact.architectures.family import Modality
-from outcrop.artifact.config import CONFIG, ModelConfig, judge_config
+from outcrop.artifact.config import CONFIG, QUANTISED, ModelConfig, judge_config, not_quantised
 from outcrop.artifact.finding import Finding
-from outcrop.artifact.fit import Fit, Shape, memory_bytes
+from outcrop.artifact.fit import Fit, Shape, judge_memory, memory_bytes
 from outcrop.artifact.generation import GENERATION, judge_gpt_oss_ends, judge_token_ids
+from outcrop.artifact.host import ANYWHERE, Host
 from outcrop.artifact.limits import judge_limits
 from outcrop.artifact.listing import judge_listing
 from outcrop.artifact.newer_forms import judge_newer_forms
-from outcrop.artifact.precisions import judge_precisions, precisions_of
+from outcrop.artifact.precisions import judge_precisions, judge_width, precisions_of
 from outcrop.artifact.report import Report
-from outcrop.artifact.shapes import embedding_rows, shape_of
+from outcrop.artifact.shapes import any_rows, embedding_rows, shape_of
 from outcrop.artifact.snapshot import ModelSnapshot
 from outcrop.artifact.strict_json import read_object
 from outcrop.artifact.template import choose_template, judge_template
-from outcrop.artifact.tensors import fit_layout, judge_tensors
+from outcrop.artifact.tensors import fit_layout, judge_names, judge_tensors
 from outcrop.artifact.tokenizer import Tokenizer, judge_tokenizer, judge_vocabulary
 from outcrop.artifact.units import custom_model_units
 from outcrop.artifact.weights import Weights, judge_weights
@@ -40,15 +41,15 @@ _ANY_CLASS = "PreTrainedTokenizerFast"
 """The accepted tokenizer class that reads a tokenizer.json of any model."""
 
 
-def examine(snapshot: ModelSnapshot, *, supported_by_engine: frozenset[str] = frozenset()) -> Report:
+def examine(snapshot: ModelSnapshot, *, host: Host = ANYWHERE) -> Report:
     """Runs every rule over a snapshot.
 
     Args:
         snapshot: what was read of the model.
-        supported_by_engine: class names of the architectures that the configured engine runs beyond those that AWS
-            documents; the `outcrop` profile accepts them, unchecked by a table.
+        host: where the model is to run. Architectures beyond those that AWS documents are accepted by the `outcrop`
+            profile, unchecked by a table, if its engine runs them.
     """
-    return _Examination(snapshot, supported_by_engine).report()
+    return _Examination(snapshot, host).report()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ class _Body:
 class _Examination:
     """One run of the rules; findings are gathered in the order of causes."""
 
-    def __init__(self, snapshot: ModelSnapshot, supported_by_engine: frozenset[str]) -> None:
+    def __init__(self, snapshot: ModelSnapshot, host: Host) -> None:
         self._snapshot = snapshot
-        self._supported_by_engine = supported_by_engine
+        self._host = host
         self._findings: list[Finding] = []
 
     def report(self) -> Report:
@@ -73,7 +74,7 @@ class _Examination:
         self._findings.extend(judge_listing(snapshot))
         self._findings.extend(judge_absence(snapshot))
         has_config = CONFIG in snapshot.sizes
-        if not has_config and (not snapshot.weights or "adapter_config.json" in snapshot.sizes):
+        if not has_config and (not snapshot.weights or is_adapter_alone(snapshot)):
             # An archive, an adapter, an empty prefix: what else a model needs does not have to be told as well.
             return Report.collect(self._findings)
         config = self._config()
@@ -84,10 +85,12 @@ class _Examination:
         is_instruct = self._is_instruct(tokenizer)
         if config is None or weights is None or body is None:
             return Report.collect(self._findings)
-        modality = config.family.modality if config.family is not None else Modality.TEXT
+        modality = config.modality
         self._findings.extend(
             judge_limits(weight_bytes=weights.size_bytes, modality=modality, context=body.shape.context)
         )
+        self._findings.extend(judge_width(weights.tensors))
+        self._findings.extend(judge_memory(self._host, weight_bytes=weights.size_bytes, shape=body.shape))
         return Report.collect(
             self._findings,
             facts=ModelFacts(
@@ -104,14 +107,14 @@ class _Examination:
     def _config(self) -> ModelConfig | None:
         if CONFIG not in self._snapshot.contents:
             return None
-        judged = judge_config(self._snapshot.contents[CONFIG], supported_by_engine=self._supported_by_engine)
+        judged = judge_config(self._snapshot.contents[CONFIG], host=self._host)
         self._findings.extend(judged.findings)
         if judged.value is not None and judged.value.family is not None:
             self._findings.extend(judge_newer_forms(judged.value, judged.value.family))
         return judged.value
 
     def _weights(self, config: ModelConfig | None) -> Weights | None:
-        if not self._snapshot.weights:
+        if not self._snapshot.weights or is_adapter_alone(self._snapshot):
             return None
         judged = judge_weights(self._snapshot, model_type=config.model_type if config is not None else None)
         self._findings.extend(judged.findings)
@@ -122,17 +125,24 @@ class _Examination:
         fields, family, tensors = config.fields, config.family, weights.tensors
         shape = shape_of(family, fields)
         if family is None:
-            self._findings.extend((*fields.findings, *judge_precisions(tensors, None)))
+            self._findings.extend((*judge_names(tensors), *judge_precisions(tensors, None)))
             parameters = sum(tensor.values for tensor in tensors.by_name.values())
-            return None if fields.findings else _Body(shape=shape, rows=shape.vocabulary, parameters=parameters)
+            return _Body(shape=shape, rows=any_rows(tensors), parameters=parameters)
         place = weights.layout.place
         fitting = fit_layout(family, fields, tensors, place=place)
         self._findings.extend(fields.findings or fitting.findings)
         if fields.findings or not fitting.expected:
             self._findings.extend(judge_precisions(tensors, None))
             return None
-        self._findings.extend(judge_tensors(fitting, family, tensors, lost=weights.lost, place=place))
-        self._findings.extend(judge_precisions(tensors, fitting.expected))
+        wrong = [
+            *judge_tensors(fitting, family, tensors, lost=weights.lost, place=place),
+            *judge_precisions(tensors, fitting.expected),
+        ]
+        quantised = next((found for found in self._findings if found.id == QUANTISED.id), None)
+        if quantised is None:
+            self._findings.extend(wrong)
+        elif not wrong:
+            self._findings[self._findings.index(quantised)] = not_quantised(quantised)
         rows = embedding_rows(fitting.expected, tensors)
         return _Body(shape=shape, rows=rows, parameters=fitting.parameters)
 

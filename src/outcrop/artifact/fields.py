@@ -6,6 +6,7 @@ tells everything. Whoever computes with the values looks at `findings` before us
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from outcrop.artifact.finding import Finding, error
@@ -21,7 +22,9 @@ MOST_LAYERS = 1000
 MOST_EXPERTS = 1024
 
 MISSING_MEMBER = error("config.missing_member")
+"""config.json lacks a member that the architecture's tensors are counted by. Do: take it from the original."""
 WRONG_MEMBER = error("config.wrong_member")
+"""A member of config.json has a value of a wrong kind or size. Do: correct it after the original."""
 
 
 class Fields:
@@ -53,6 +56,11 @@ class Fields:
         if value is None and default is not None:
             return default
         return self._wrong(name, f"an integer from 1 to {most}", 1)
+
+    def first_size(self, names: Sequence[str], default: int) -> int:
+        """Returns the first of the members that is a positive integer; the others, and what they hold, tell nothing."""
+        values = (self._values.get(name) for name in names)
+        return next((value for value in values if type(value) is int and 1 <= value <= LARGEST_SIZE), default)
 
     def layers(self, name: str, default: int | None = None) -> range:
         """Returns the numbers of the layers."""

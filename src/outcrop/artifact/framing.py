@@ -18,10 +18,15 @@ EXPORT = "Save the model again with safetensors (save_pretrained does) and uploa
 UPLOAD = "Upload the file again and compare its size with the original's."
 
 EMPTY = error("weights.empty")
+"""The file has no bytes. Do: upload it again."""
 NOT_SAFETENSORS = error("weights.not_safetensors")
+"""By its content the file is something else than its name says. Do: what the finding says for what it is."""
 HEADER_TOO_LARGE = error("weights.header_too_large")
+"""The header is larger than the format allows: the file is broken, or an attack. Do: save the model again."""
 HEADER_UNREAD = error("weights.header_unread")
+"""All headers together are larger than any model's: the file is broken, or an attack. Do: save the model again."""
 TRUNCATED = error("weights.truncated")
+"""The file ends before its header says. Do: upload it again; compare sizes with the original."""
 
 _SMALLEST = LENGTH_BYTES + len(b"{}")
 

@@ -9,7 +9,9 @@ from outcrop.records import JsonObject, JsonValue
 GENERATION = "generation_config.json"
 
 OUT_OF_RANGE = warning("generation.token_out_of_range")
+"""A token id in the configuration has no row in the embeddings. Do: set the id that the tokenizer gives the token."""
 GPT_OSS_ENDS = Kind("generation.gpt_oss_ends", Severity.WARNING, Severity.ERROR)
+"""GPT-OSS's generation_config.json lacks end tokens that requests need. Do: take the current original's."""
 
 _IDS = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id")
 

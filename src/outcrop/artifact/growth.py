@@ -1,10 +1,11 @@
 """What the operations that chat templates use can grow a value to, foreseen before they are run. Pure."""
 
 import re
+import sys
 from collections.abc import Callable, Mapping, Sized
 from typing import Any
 
-from outcrop.artifact.metering import LARGEST_TEXT, LONGEST_INTEGER_BITS, LimitReachedError, require_small
+from outcrop.artifact.metering import LONGEST_INTEGER_BITS, LimitReachedError
 
 FILTERS = frozenset({
     "abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "e", "escape",
@@ -30,6 +31,7 @@ METHODS: Mapping[type, frozenset[str]] = {
 """The methods of built-in values that are run."""
 
 _MOST_DIGITS = 20
+_BOUNDLESS = sys.maxsize
 
 _WIDTH = re.compile(r"%[^%a-zA-Z]*(\d{4}|\*)|\{[^{}]*(\d{4}|\{)")
 """In a format: a width of thousands, a width from an argument, a format within a format."""
@@ -41,7 +43,7 @@ def require_bounded_format(text: str) -> None:
         raise LimitReachedError("it formats with a width that could be anything")
 
 
-def require_bounded_result(operator: str, left: Any, right: Any) -> None:
+def require_bounded_result(operator: str, left: Any, right: Any, *, require_small: Callable[[int], None]) -> None:
     """Raises LimitReachedError when an operator would make a large value of small ones."""
     if operator == "%" and isinstance(left, str):
         require_bounded_format(left)
@@ -87,12 +89,12 @@ def _written(value: Any, _ascii: Any = None, indent: Any = None, *_: Any, **__: 
 
 
 def _rounded(value: Any, precision: Any = 0, method: Any = "common") -> int:  # noqa: ARG001
-    return 0 if _number(precision) <= _MOST_DIGITS else LARGEST_TEXT + 1
+    return 0 if _number(precision) <= _MOST_DIGITS else _BOUNDLESS
 
 
 def _summed(iterable: Any, attribute: Any = None, start: Any = 0) -> int:  # noqa: ARG001
     """Adding up lists takes quadratic time."""
-    return 0 if isinstance(start, (int, float)) else LARGEST_TEXT + 1
+    return 0 if isinstance(start, (int, float)) else _BOUNDLESS
 
 
 def _formatted(value: Any, *_: Any, **__: Any) -> int:

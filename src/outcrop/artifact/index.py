@@ -17,10 +17,16 @@ INDEX = "model.safetensors.index.json"
 REINDEX = "Save the model again with save_pretrained, which writes the index, or download the whole model again."
 
 MALFORMED = error("index.malformed")
+"""The index cannot be read. Do: save the model again, or download its index again."""
 DUPLICATE_TENSOR = error("index.duplicate_tensor")
+"""The index names a tensor twice, and readers differ in which place they take. Do: save the model again."""
 UNSAFE_PATH = error("index.unsafe_path")
+"""The index names a file that cannot be a shard beside it. Do: save the model again; ask where this one is from."""
 NO_METADATA = error("index.no_metadata")
+"""The index has no "metadata" object, which readers look into. Do: add `"metadata": {}`."""
 EXTRA_METADATA = Kind("index.extra_metadata", Severity.NOTE, Severity.WARNING)
+"""The index has metadata beyond total_size, which AWS does not support; an error for GPT-OSS on Bedrock. Do: remove
+it."""
 
 _WORDING = Wording(malformed=MALFORMED, duplicates=DUPLICATE_TENSOR, cure=REINDEX)
 _KNOWN_METADATA = frozenset({"total_size"})

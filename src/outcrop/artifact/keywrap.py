@@ -18,11 +18,13 @@ from outcrop.errors import IntegrityError
 
 VERSION = 1
 NONCE_BYTES = 12
+MODEL_ARN = "outcrop:model-arn"
+"""The name in the encryption context under which the model stands."""
 
 
 def encryption_context(model_arn: str) -> dict[str, str]:
     """Returns the context that names the model to the key service: in its audit log, and bound to the wrapped key."""
-    return {"outcrop:model-arn": model_arn}
+    return {MODEL_ARN: model_arn}
 
 
 def wrap(*, data_key: bytes, wrapping_key: bytes, wrapped_wrapping_key: bytes, artifact_id: str, nonce: bytes) -> bytes:

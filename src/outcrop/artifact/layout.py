@@ -13,19 +13,26 @@ SINGLE = "model.safetensors"
 
 _SHARD = re.compile(r".+-\d{5,6}-of-\d{5,6}\.safetensors")
 _BESIDE: Mapping[re.Pattern[str], str] = {
-    re.compile(r"consolidated.*\.safetensors"): "the same weights in another layout, which is not read here",
-    re.compile(r"adapter_.*\.safetensors"): "an adapter: it is not applied",
-    re.compile(r"model\.[A-Za-z0-9_-]+(-\d{5}-of-\d{5})?\.safetensors"): "a variant, which is not read here",
+    re.compile(r"consolidated.*\.safetensors"): "it holds the weights in their maker's own layout",
+    re.compile(r"adapter_.*\.safetensors"): "it is an adapter, which is not applied",
+    re.compile(r"model\.[A-Za-z0-9_-]+(-\d{5}-of-\d{5})?\.safetensors"): "it is a variant, which is not read here",
 }
 """Files that are known to lie beside a model's weights without being part of them."""
 
 INDEX_MISSING = error("index.missing")
+"""There are shards and no index that says which tensor is where. Do: upload model.safetensors.index.json."""
 SHARD_MISSING = error("index.shard_missing")
+"""The index names a shard that is not there. Do: upload it."""
 AMBIGUOUS = error("weights.ambiguous")
+"""There are two sets of weights, and readers differ in which they take. Do: remove the one that is left over."""
 MISNAMED = error("weights.misnamed")
+"""There are weights under a name that readers do not look for. Do: rename the file, or save the model again."""
 TOO_MANY = error("weights.too_many_files")
+"""There are more weights files than any model has. Do: name the prefix of one model."""
 UNUSED = warning("weights.unused")
+"""A weights file belongs to nothing that is imported. Do: remove it, or save the model again if it is a part of it."""
 BESIDE = note("weights.beside")
+"""A file of a known kind lies beside the weights without being part of them. Do: nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +86,16 @@ def _indexed(index: Index, there: Sequence[str]) -> Layout:
 
 
 def _judge_indexed(index: Index, layout: Layout) -> Iterator[Finding]:
+    if SINGLE in layout.unused and not layout.files:
+        yield AMBIGUOUS.found(
+            INDEX,
+            f"names {counted(len(layout.missing), 'shard')}, none of which is there, beside {SINGLE}: it seems to be "
+            "left over from another export, but readers that look at it first fail.",
+            cure=f"Remove {INDEX} if {SINGLE} holds the whole model; else upload the shards and remove {SINGLE}.",
+            expected=listing(sorted(layout.missing), 3),
+            actual=SINGLE,
+        )
+        return
     for file in sorted(layout.missing):
         tensors = sum(1 for named in index.weight_map.values() if named == file)
         yield SHARD_MISSING.found(
@@ -120,18 +137,25 @@ def _unindexed(there: Sequence[str]) -> Judged[Layout]:
         return Judged(None, (found,))
     found = MISNAMED.found(
         there[0],
-        f"is {_why_beside(there[0])}; there is no {SINGLE} and no {INDEX}.",
-        cure="Upload the model in the Hugging Face layout (save_pretrained writes it).",
+        f"is not what readers look for, which is {SINGLE} or {INDEX}: {_why_beside(there[0])}.",
+        cure="Upload the model in the Hugging Face layout: load it with transformers and save it with save_pretrained.",
         expected=SINGLE,
         actual=quoted(there[0]),
     )
     return Judged(None, (found,))
 
 
+_UNUSED_CURE = (
+    "Remove it if it is left over from another export. If it belongs to the model, save the model again: "
+    "save_pretrained writes an index that names every shard."
+)
+
+
 def _judge_unused(unused: Mapping[str, str]) -> Iterator[Finding]:
     for file, why in sorted(unused.items()):
         kind = BESIDE if _why_beside(file) is not None else UNUSED
-        yield kind.found(file, f"is not imported: {why}.", cure="Remove it from the prefix, unless it should be there.")
+        cure = _UNUSED_CURE if kind is UNUSED else "Nothing; without it, the upload is smaller."
+        yield kind.found(file, f"is not imported: {why}.", cure=cure)
 
 
 def _why_beside(file: str) -> str | None:

@@ -8,7 +8,9 @@ from outcrop.artifact.finding import Finding, Kind, Severity
 from outcrop.artifact.wording import size
 
 WEIGHTS = Kind("limit.weights", Severity.NOTE, Severity.ERROR)
+"""The weights are larger than AWS imports (SPEC 4.3.1). Do: save them in bfloat16, if they are in 32 bits."""
 CONTEXT = Kind("limit.context", Severity.NOTE, Severity.ERROR)
+"""The context is longer than AWS imports (SPEC 4.3.2). Do: set max_position_embeddings lower, if that is enough."""
 
 LARGEST_WEIGHTS = {Modality.TEXT: 200 * 10**9, Modality.MULTIMODAL: 100 * 10**9}
 LONGEST_CONTEXT = 131_072

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from outcrop.artifact.absence import ADAPTER_CONFIG, is_adapter_alone
 from outcrop.artifact.contents import LFS_CURE, is_lfs_pointer, sniff
 from outcrop.artifact.finding import Finding, Kind, Severity, error, warning
 from outcrop.artifact.paths import collisions, is_folder_marker, trick
@@ -9,13 +10,21 @@ from outcrop.artifact.snapshot import READ_BEGINNING, READ_WHOLE, ModelSnapshot
 from outcrop.artifact.wording import listing, quoted, size
 
 UNSAFE_PATH = error("path.unsafe")
+"""A key plays a trick: it climbs, is absolute, or does not print. Do: rename or remove the object."""
 COLLISION = error("path.collision")
+"""Two keys are one file wherever case or Unicode form does not count. Do: remove all but one."""
 TOO_LARGE = error("file.too_large")
+"""A small file is larger than any model's: it is not read. Do: export the model again."""
 CUT_SHORT = error("file.cut_short")
+"""An object is shorter than it was listed with. Do: upload it again."""
 WRONG_CONTENT = error("file.wrong_content")
+"""A file is something else than its name says. Do: replace it with the model's own."""
 CODE = warning("source.code")
+"""There is program code, which is neither imported nor run. Do: nothing, if the architecture is a standard one."""
 ADAPTER_BESIDE = warning("source.adapter_beside")
+"""An adapter lies beside a complete model, and is not applied. Do: merge it, or remove it."""
 METAL_FOLDER = Kind("source.metal_folder", Severity.NOTE, Severity.ERROR)
+"""GPT-OSS's metal/ folder is there, which AWS asks to leave out. Do: leave it out."""
 
 
 def judge_listing(snapshot: ModelSnapshot) -> Iterator[Finding]:
@@ -92,9 +101,9 @@ def _judge_company(snapshot: ModelSnapshot) -> Iterator[Finding]:
             f"is program code, which is neither imported nor run: {listing(code)}.",
             cure="Nothing, if the model's architecture is a standard one; otherwise it cannot be imported.",
         )
-    if "adapter_config.json" in snapshot.sizes and "config.json" in snapshot.sizes:
+    if ADAPTER_CONFIG in snapshot.sizes and "config.json" in snapshot.sizes and not is_adapter_alone(snapshot):
         yield ADAPTER_BESIDE.found(
-            "adapter_config.json",
+            ADAPTER_CONFIG,
             "lies beside a complete model: the adapter is not applied.",
             cure="Merge the adapter into the model (PEFT's merge_and_unload) and upload the result, or remove it.",
         )

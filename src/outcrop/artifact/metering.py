@@ -6,22 +6,14 @@ second at worst, whatever the template does.
 """
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from jinja2 import TemplateError
 from jinja2.utils import Namespace
 
-LARGEST_TEXT = 50_000
-"""Letters of one value."""
-
-MOST_ITEMS = 10_000
-"""Items of one value."""
-
 LETTERS_PER_STEP = 32
-
-STEPS = 50_000
-"""What one rendering may spend; the largest published templates spend less than 5,000 on a short conversation."""
 
 LONGEST_INTEGER_BITS = 2048
 
@@ -33,11 +25,30 @@ class LimitReachedError(TemplateError):
     """The template wants more than it is given. Never leaves this package: it becomes a finding."""
 
 
-class Meter:
-    """Counts one rendering."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one rendering may take; the defaults are for a short conversation."""
 
-    def __init__(self, steps: int = STEPS) -> None:
-        self._left = steps
+    largest_text: int = 50_000
+    """Letters of one value."""
+    most_items: int = 10_000
+    """Items of one value."""
+    steps: int = 50_000
+    """What it may spend; the largest published templates spend less than 5,000 on a short conversation."""
+    largest_output: int = 200_000
+    """Letters that it may write."""
+
+
+class Meter:
+    """Counts one rendering at a time."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.begin(limits or Limits())
+
+    def begin(self, limits: Limits) -> None:
+        """Counts from the start, for another rendering."""
+        self.limits = limits
+        self._left = limits.steps
 
     def spend(self, steps: int) -> None:
         """Takes steps from what is left. Raises LimitReachedError."""
@@ -47,14 +58,15 @@ class Meter:
 
     def weigh(self, value: Any) -> None:
         """Makes sure that a value is small, and charges for its size. Raises LimitReachedError."""
-        letters, items, pending = 0, 0, [(value, 0)]
+        letters, items, most, pending = 0, 0, self.limits.most_items, [(value, 0)]
         while pending:
             item, depth = pending.pop()
             letters += _letters(item)
-            inner = _inner(item)
+            inner = _inner(item, most)
             items += len(inner)
-            if letters > LARGEST_TEXT or items > MOST_ITEMS:
-                raise LimitReachedError(f"it makes a value of over {LARGEST_TEXT:,} letters, or {MOST_ITEMS:,} items")
+            if letters > self.limits.largest_text or items > most:
+                most_letters = self.limits.largest_text
+                raise LimitReachedError(f"it makes a value of over {most_letters:,} letters, or {most:,} items")
             if inner and depth >= _DEEPEST:
                 raise LimitReachedError("it nests values too deeply")
             pending.extend((one, depth + 1) for one in inner)
@@ -63,15 +75,14 @@ class Meter:
     def checked(self, value: Any) -> Any:
         """Returns a value that is known to be small, and made whole. Raises LimitReachedError."""
         if isinstance(value, Iterator):
-            value = list(islice(value, MOST_ITEMS + 1))
+            value = list(islice(value, self.limits.most_items + 1))
         self.weigh(value)
         return value
 
-
-def require_small(letters: int) -> None:
-    """Raises LimitReachedError for more letters or items than a value may have."""
-    if letters > LARGEST_TEXT:
-        raise LimitReachedError(f"it would make a value of more than {LARGEST_TEXT:,} letters")
+    def require_small(self, letters: int) -> None:
+        """Raises LimitReachedError for more letters or items than a value may have."""
+        if letters > self.limits.largest_text:
+            raise LimitReachedError(f"it would make a value of more than {self.limits.largest_text:,} letters")
 
 
 def _letters(item: Any) -> int:
@@ -82,12 +93,12 @@ def _letters(item: Any) -> int:
     return 1
 
 
-def _inner(item: Any) -> Collection[Any]:
+def _inner(item: Any, most: int) -> Collection[Any]:
     """Returns what a value holds, or the beginning of it where it holds too much."""
     if isinstance(item, dict):
-        return [*islice(item.keys(), MOST_ITEMS), *islice(item.values(), MOST_ITEMS)]
+        return [*islice(item.keys(), most), *islice(item.values(), most)]
     if isinstance(item, Namespace):
         return list(object.__getattribute__(item, "_Namespace__attrs").values())
     if isinstance(item, Collection) and not isinstance(item, str):
-        return list(islice(item, MOST_ITEMS + 1))
+        return list(islice(item, most + 1))
     return ()

@@ -13,11 +13,19 @@ from outcrop.artifact.wording import shown
 from outcrop.records import JsonObject, JsonValue
 
 ROPE_PARAMETERS = Kind("config.rope_parameters", Severity.NOTE, Severity.ERROR)
+"""transformers 5's form, which AWS imports silently and misses: long output degenerates. Do: write the members that
+the finding gives in its place."""
 ROPE_OVERRIDDEN = Kind("config.rope_overridden", Severity.NOTE, Severity.WARNING)
+"""AWS replaces Llama 3's rope_scaling by its own values, which differ from this model's. Do: compare long answers."""
 DTYPE = Kind("config.dtype_name", Severity.NOTE, Severity.WARNING)
+"""transformers 5's name for torch_dtype, which version 4 does not read. Do: add torch_dtype."""
 EXPERTS = Kind("config.num_local_experts", Severity.NOTE, Severity.ERROR)
+"""transformers 5's name for num_experts, which version 4 does not read. Do: add num_experts."""
 NESTED_TEXT = Kind("config.nested_text_config", Severity.NOTE, Severity.ERROR)
+"""Members are where transformers 4.51.3 does not look for them. Do: move them to the root."""
 SCALING = Kind("config.scale_decoder_outputs", Severity.NOTE, Severity.ERROR)
+"""transformers 5's form for T5 without tied embeddings, which version 4 misreads. Do: set tie_word_embeddings to false
+and save with lm_head.weight."""
 
 _OVERRIDE: Mapping[str, float] = {
     "factor": 8.0,
@@ -40,7 +48,7 @@ def judge_newer_forms(config: ModelConfig, family: Family) -> Iterator[Finding]:
     places = [values, *([text] if isinstance(text, dict) else [])]
     if family.has_rope:
         for place in places:
-            yield from _judge_rope(place, "" if place is values else "text_config.")
+            yield from _judge_rope(place, "" if place is values else "text_config.", family)
         yield from _judge_override(places[-1], family)
     if isinstance(values.get("dtype"), str) and "torch_dtype" not in values:
         yield DTYPE.found(
@@ -82,11 +90,11 @@ def judge_newer_forms(config: ModelConfig, family: Family) -> Iterator[Finding]:
         )
 
 
-def _judge_rope(values: JsonObject, at: str) -> Iterator[Finding]:
+def _judge_rope(values: JsonObject, at: str, family: Family) -> Iterator[Finding]:
     parameters = values.get("rope_parameters")
     if not isinstance(parameters, dict):
         return
-    wanted = _older_form(parameters)
+    wanted = _older_form(parameters, family)
     if all(values.get(name) == value for name, value in wanted.items()):
         return
     edit = ", ".join(f"{json.dumps(name)}: {_json(value)}" for name, value in wanted.items())
@@ -101,11 +109,13 @@ def _judge_rope(values: JsonObject, at: str) -> Iterator[Finding]:
     )
 
 
-def _older_form(parameters: JsonObject) -> JsonObject:
+def _older_form(parameters: JsonObject, family: Family) -> JsonObject:
     """Returns rope_theta and rope_scaling as transformers 4 reads them."""
     rest = {name: value for name, value in parameters.items() if name != "rope_theta"}
     is_default = rest.get("rope_type", "default") == "default" and set(rest) <= {"rope_type"}
-    return {"rope_theta": parameters.get("rope_theta", 10000.0), "rope_scaling": None if is_default else rest}
+    # Mllama's class in 4.51.3 looks into rope_scaling without asking whether it is there.
+    without = {"rope_type": "default"} if family.name == "mllama" else None
+    return {"rope_theta": parameters.get("rope_theta", 10000.0), "rope_scaling": without if is_default else rest}
 
 
 def _judge_override(values: JsonObject, family: Family) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""Renders a chat template once, safely, and says what came of it. Pure.
+"""Renders a chat template safely, and says what came of it. Pure.
 
 Imports Jinja: to be imported only when a template is there.
 """
@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from itertools import islice
+from threading import Lock
 
 from jinja2 import TemplateSyntaxError, nodes
 from jinja2.environment import Template
 
-from outcrop.artifact.metering import LimitReachedError, Meter
+from outcrop.artifact.metering import LimitReachedError, Limits, Meter
 from outcrop.artifact.sandbox import InternalsError, MeteredEnvironment, NotRunError
 from outcrop.records import JsonValue
 
@@ -20,9 +21,6 @@ LARGEST_TEMPLATE = 128 * 1024
 
 MOST_TOKENS = 10_000
 """Words and signs of a template; the largest published ones have 6,000. Compiling this many takes up to a second."""
-
-LARGEST_OUTPUT = 200_000
-"""Characters that a template may make of a short conversation."""
 
 _INTERNALS = (
     "__class__", "__base", "__mro__", "__subclasses__", "__globals__", "__builtins__", "__import__", "__init__",
@@ -57,11 +55,35 @@ class Rendering:
 
 def render(source: str, variables: Mapping[str, JsonValue]) -> Rendering:
     """Compiles a template and renders it once with variables."""
-    try:
-        return Rendering(Outcome.RENDERED, _run(_compile(source), variables))
-    except Exception as problem:  # noqa: BLE001  # the template is foreign code: it can raise what it likes
-        outcome = next((outcome for kind, outcome in _OUTCOMES if isinstance(problem, kind)), Outcome.REFUSED)
-        return Rendering(outcome, _reason(problem))
+    return SafeTemplate(source).render(variables)
+
+
+class SafeTemplate:
+    """A template that is compiled once, and rendered by one thread at a time."""
+
+    def __init__(self, source: str) -> None:
+        self._lock = Lock()
+        self._meter = Meter()
+        self._compiled: Template | Rendering
+        try:
+            self._compiled, self._names = _compile(source, self._meter)
+        except Exception as problem:  # noqa: BLE001  # the template is foreign code: it can raise what it likes
+            self._compiled, self._names = _failure(problem), frozenset()
+
+    def reads(self, name: str) -> bool:
+        """Whether the template mentions a variable."""
+        return name in self._names
+
+    def render(self, variables: Mapping[str, JsonValue], limits: Limits | None = None) -> Rendering:
+        """Renders the template within limits."""
+        if isinstance(self._compiled, Rendering):
+            return self._compiled
+        with self._lock:
+            self._meter.begin(limits or Limits())
+            try:
+                return Rendering(Outcome.RENDERED, _run(self._compiled, variables, self._meter.limits))
+            except Exception as problem:  # noqa: BLE001  # as above
+                return _failure(problem)
 
 
 _OUTCOMES: Sequence[tuple[type[Exception], Outcome]] = (
@@ -77,6 +99,11 @@ _OUTCOMES: Sequence[tuple[type[Exception], Outcome]] = (
 """What an error means; any other is the template's own and means that it refuses the conversation."""
 
 
+def _failure(problem: Exception) -> Rendering:
+    outcome = next((outcome for kind, outcome in _OUTCOMES if isinstance(problem, kind)), Outcome.REFUSED)
+    return Rendering(outcome, _reason(problem))
+
+
 def _reason(problem: Exception) -> str:
     if isinstance(problem, TemplateSyntaxError):
         return f"{problem.message} (line {problem.lineno})"
@@ -85,27 +112,30 @@ def _reason(problem: Exception) -> str:
     return str(problem) or type(problem).__name__
 
 
-def _compile(source: str) -> Template:
+def _compile(source: str, meter: Meter) -> tuple[Template, frozenset[str]]:
+    """Returns a template, and all names that it mentions."""
     if len(source) > LARGEST_TEMPLATE:
         raise NotRunError(f"it has {len(source):,} characters; at most {LARGEST_TEMPLATE:,} are read")
-    environment = MeteredEnvironment(Meter())
+    environment = MeteredEnvironment(meter)
     if next(islice(environment.lex(source), MOST_TOKENS, None), None) is not None:
         raise NotRunError(f"it has more than {MOST_TOKENS:,} words and signs")
     tree = environment.parse(source)
     internals = _mentioned_internals(tree)
     if internals is not None:
         raise InternalsError(f"it mentions {internals}")
-    return Template.from_code(environment, environment.compile(environment.metered(tree)), environment.globals)
+    names = frozenset(node.name for node in tree.find_all(nodes.Name))
+    code = environment.compile(environment.metered(tree))
+    return Template.from_code(environment, code, environment.globals), names
 
 
-def _run(template: Template, variables: Mapping[str, JsonValue]) -> str:
+def _run(template: Template, variables: Mapping[str, JsonValue], limits: Limits) -> str:
     pieces: list[str] = []
     length = 0
     for piece in template.generate(dict(variables)):
         pieces.append(piece)
         length += len(piece)
-        if length > LARGEST_OUTPUT:
-            raise LimitReachedError(f"it writes more than {LARGEST_OUTPUT:,} characters")
+        if length > limits.largest_output:
+            raise LimitReachedError(f"it writes more than {limits.largest_output:,} characters")
     return "".join(pieces)
 
 

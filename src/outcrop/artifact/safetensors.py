@@ -36,15 +36,25 @@ _MOST_FINDINGS = 20
 """Of one file: a header that is wrong in more places is not going to be corrected by hand."""
 
 TRAILING = error("weights.trailing_bytes")
+"""Bytes follow the last tensor that the header does not account for. Do: save the model again."""
 HEADER_NOT_JSON = error("weights.header_not_json")
+"""The header is no JSON object within the format's bounds. Do: save the model again."""
 DUPLICATE_TENSOR = error("weights.duplicate_tensor")
+"""A header names a tensor twice: readers differ in which they take. Do: save the model again."""
 METADATA = error("weights.metadata")
+"""__metadata__ holds something else than texts. Do: save the model again."""
 ENTRY = error("weights.entry")
+"""A tensor's entry is not of the format's form. Do: save the model again."""
 UNKNOWN_DTYPE = error("weights.unknown_dtype")
+"""A tensor has a number format that safetensors does not know. Do: save the model again."""
 WRONG_LENGTH = error("weights.wrong_length")
+"""A tensor's bytes are not as many as its shape needs. Do: save the model again."""
 OVERLAP = error("weights.overlap")
+"""Two tensors share bytes. Do: save the model again."""
 HOLE = error("weights.hole")
+"""There are bytes between tensors that belong to none. Do: save the model again."""
 EXTRA_MEMBER = warning("weights.extra_member")
+"""A tensor's entry has members that the format does not know. Do: save the model again."""
 
 _WORDING = Wording(malformed=HEADER_NOT_JSON, duplicates=DUPLICATE_TENSOR, cure=EXPORT)
 

@@ -22,7 +22,7 @@ from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
 from outcrop.artifact.growth import FILTER_GROWTH, FILTERS, METHODS, require_bounded_format, require_bounded_result
-from outcrop.artifact.metering import LETTERS_PER_STEP, LimitReachedError, Meter, require_small
+from outcrop.artifact.metering import LETTERS_PER_STEP, LimitReachedError, Meter
 
 _CALL_STEPS = 5
 _LONGEST_RANGE = 10_000
@@ -80,7 +80,7 @@ def _rewritten(node: nodes.Node) -> nodes.Node:
 
 
 class MeteredEnvironment(ImmutableSandboxedEnvironment):
-    """An environment for one rendering."""
+    """An environment for one rendering at a time."""
 
     intercepted_binops = frozenset({"//", "%", "+", "*", "-", "/", "**"})
 
@@ -121,14 +121,14 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
         for value in (*args, *kwargs.values()):
             self._meter.weigh(value)
         if isinstance(obj, types.BuiltinMethodType):
-            _require_known_method(obj, args)
+            _require_known_method(obj, args, self._meter)
         return self._meter.checked(super().call(context, obj, *args, **kwargs))
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Computes with an operator."""
         self._meter.weigh(left)
         self._meter.weigh(right)
-        require_bounded_result(operator, left, right)
+        require_bounded_result(operator, left, right, require_small=self._meter.require_small)
         return self._meter.checked(super().call_binop(context, operator, left, right))
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
@@ -155,7 +155,7 @@ class MeteredEnvironment(ImmutableSandboxedEnvironment):
             for value in (*args[skipped:], *kwargs.values()):
                 self._meter.weigh(value)
             if name in FILTER_GROWTH:
-                require_small(FILTER_GROWTH[name](*args[skipped:], **kwargs))
+                self._meter.require_small(FILTER_GROWTH[name](*args[skipped:], **kwargs))
             return self._meter.checked(function(*args, **kwargs))
 
         return run
@@ -219,13 +219,13 @@ def _weight(node: nodes.Node) -> int:
     return 1 + sum(_weight(child) for child in node.iter_child_nodes())
 
 
-def _require_known_method(method: types.BuiltinMethodType, args: tuple[Any, ...]) -> None:
+def _require_known_method(method: types.BuiltinMethodType, args: tuple[Any, ...], meter: Meter) -> None:
     owner, name = method.__self__, method.__name__
     allowed = next((names for kind, names in METHODS.items() if isinstance(owner, kind)), frozenset())
     if name not in allowed:
         raise NotRunError(f"it calls {type(owner).__name__}.{name}, which is not run here")
     if isinstance(owner, str) and name in FILTER_GROWTH:
-        require_small(FILTER_GROWTH[name](*((args[0], owner) if name == "join" and args else (owner, *args))))
+        meter.require_small(FILTER_GROWTH[name](*((args[0], owner) if name == "join" and args else (owner, *args))))
 
 
 def _bounded_range(*args: int) -> range:

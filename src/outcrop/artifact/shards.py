@@ -12,9 +12,13 @@ MOST_NAMED = 100
 """Tensors that are named of each kind of trouble; a report lists fewer still."""
 
 NOT_IN_SHARD = error("index.tensor_not_in_shard")
+"""The index places a tensor in a shard that does not hold it. Do: save the model again, or download all of it."""
 NOT_LISTED = error("index.tensor_not_listed")
+"""A shard holds a tensor that the index does not list. Do: save the model again, or download all of it."""
 IN_TWO_SHARDS = error("index.tensor_in_two_shards")
+"""Two shards hold the same tensor. Do: save the model again, or download all of it."""
 TOTAL_SIZE = warning("index.total_size")
+"""The index's total_size is not the size of the tensors. Do: check that all shards are of one export."""
 
 
 def judge_shards(layout: Layout, headers: Mapping[str, Header]) -> Iterator[Finding]:

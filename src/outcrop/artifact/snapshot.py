@@ -16,7 +16,7 @@ READ_WHOLE: Mapping[str, int] = {
     "config.json": 2 * _MIB,
     "generation_config.json": _MIB,
     "model.safetensors.index.json": 16 * _MIB,
-    "tokenizer.json": 64 * _MIB,
+    "tokenizer.json": 48 * _MIB,
     "tokenizer_config.json": 8 * _MIB,
     "special_tokens_map.json": _MIB,
     "added_tokens.json": 4 * _MIB,
@@ -34,7 +34,7 @@ READ_BEGINNING = frozenset(
 )
 """Files that are copied unread, but for a look at whether they are what their names say."""
 
-FIRST_READ = 256 * 1024
+FIRST_READ = 64 * 1024
 """Bytes of a weights file read at once: enough for the header of every shard but those of the largest mixtures."""
 
 LENGTH_BYTES = 8

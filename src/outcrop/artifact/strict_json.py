@@ -31,7 +31,9 @@ _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 NOT_JSON = error("file.not_json")
+"""A JSON file cannot be read. Do: correct it, or export the model again."""
 DUPLICATE_NAMES = warning("file.duplicate_names")
+"""A JSON file gives a member twice: readers differ in which they take. Do: remove one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

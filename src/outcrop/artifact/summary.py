@@ -2,7 +2,7 @@
 
 One error is told as it is; several are counted and numbered:
 
-    3 errors. (1) a.safetensors: … (2) b.safetensors: … The full report holds 1 more error and 2 warnings.
+    4 errors. (1) a.safetensors: … And 1 more like it. … (2) b.safetensors: … The full report holds 1 more error.
 """
 
 from collections.abc import Sequence
@@ -12,23 +12,31 @@ from outcrop.artifact.wording import counted
 
 
 def summarise(listed: Sequence[Finding], *, errors: int, warnings: int, limit: int) -> str:
-    """Returns the listed errors in words, as many as fit; `errors` counts those, too, that are not listed."""
+    """Returns the listed errors in words, as many as fit; `errors` counts those, too, that are not listed.
+
+    Errors of one kind and file that have the same cure are told by the first of them.
+    """
     if errors == 0:
         return _cut(f"No error was found.{_ending(0, warnings)}", limit)
     if errors == 1:
         return _cut(f"{_sentence(listed[0])}{_ending(0, warnings)}", limit)
-    text = f"{errors} errors."
-    for number, found in enumerate(listed, start=1):
-        entry = f" ({number}) {_sentence(found)}"
-        if number > 1 and len(text) + len(entry) + len(_ending(errors - number, warnings)) > limit:
-            return _cut(f"{text}{_ending(errors - number + 1, warnings)}", limit)
+    alike: dict[tuple[str, str, str], list[Finding]] = {}
+    for found in listed:
+        alike.setdefault((found.id, found.file, found.cure), []).append(found)
+    text, left = f"{errors} errors.", errors
+    for number, group in enumerate(alike.values(), start=1):
+        entry = f" ({number}) {_sentence(group[0], like_it=len(group) - 1)}"
+        if number > 1 and len(text) + len(entry) + len(_ending(left - len(group), warnings)) > limit:
+            break
         text += entry
-    return _cut(f"{text}{_ending(errors - len(listed), warnings)}", limit)
+        left -= len(group)
+    return _cut(f"{text}{_ending(left, warnings)}", limit)
 
 
-def _sentence(found: Finding) -> str:
+def _sentence(found: Finding, *, like_it: int = 0) -> str:
     place = f"{found.file}: " if found.file else ""
-    return f"{place}{found.message} {found.cure}".strip()
+    more = f" And {like_it:,} more like it." if like_it else ""
+    return f"{place}{found.message}{more} {found.cure}".strip()
 
 
 def _ending(more_errors: int, warnings: int) -> str:

@@ -26,15 +26,26 @@ _CONVERSATIONS: Sequence[Sequence[JsonObject]] = (
 )
 
 MISSING = note("template.missing")
+"""There is no chat template: completions work, chat and Converse do not. Do: add chat_template.jinja, if it is a chat
+model."""
 WRONG_FORM = Kind("template.wrong_form", Severity.WARNING, Severity.ERROR)
+"""The chat template is in no form that is read. Do: save it as plain text in chat_template.jinja."""
 SHADOWED = note("template.shadowed")
+"""There are two different chat templates; the separate file wins. Do: keep one."""
 NO_DEFAULT = warning("template.no_default")
+"""There are named chat templates, and none is named default. Do: name one so."""
 MALFORMED = Kind("template.malformed", Severity.WARNING, Severity.ERROR)
+"""The chat template does not compile. Do: correct it; without one that works, chat fails."""
 UNSAFE = error("template.unsafe")
+"""The chat template tries to leave the sandbox. Do: do not use the model before you know why."""
 EXCESSIVE = error("template.excessive")
+"""The chat template takes more time or memory than it may. Do: do not use the model before you know why."""
 REFUSES = warning("template.refuses")
+"""The chat template does not take a conversation of one message. Do: take the base model's."""
 LOSES_MESSAGE = warning("template.loses_message")
+"""The chat template leaves the user's message out. Do: take the base model's."""
 NOT_RUN = warning("template.not_run")
+"""The chat template uses something that is not run here. Do: simplify it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -11,7 +11,8 @@ from outcrop.artifact.architectures.family import Expected, Family, Table
 from outcrop.artifact.fields import Fields
 from outcrop.artifact.finding import Finding, Kind, Severity, error
 from outcrop.artifact.safetensors import Header, Tensor
-from outcrop.artifact.wording import quoted, shape
+from outcrop.artifact.sizing import EMBEDDINGS, Sizing, compare_sizes
+from outcrop.artifact.wording import counted, listing, quoted, shape
 
 MOST_TENSORS = 100_000
 """The most of any supported model are 37,000; a configuration of more is an attack, or a slip of digits."""
@@ -20,12 +21,24 @@ MOST_NAMED = 100
 """Tensors that are named of each kind of trouble; a report lists fewer still."""
 
 TOO_MANY = error("config.too_many_tensors")
+"""config.json stands for more tensors than any model has. Do: correct its numbers of layers and experts."""
 MISSING = error("tensor.missing")
+"""A tensor that config.json stands for is not there. Do: export the whole model again, or correct config.json."""
 UNEXPECTED = error("tensor.unexpected")
+"""There is a tensor that config.json does not stand for. Do: correct config.json, or remove the tensor."""
 MISSHAPEN = error("tensor.misshapen")
+"""A tensor has another shape than config.json gives it. Do: correct config.json, or export the model again."""
 UNKNOWN_PART = Kind("tensor.unknown_part", Severity.WARNING, Severity.ERROR)
+"""There is a tensor of a part that the architecture does not have. Do: remove it, or correct config.json."""
 WRAPPED = error("tensor.wrapped_names")
+"""A training tool left a prefix on every name. Do: save the model itself, not what wraps it."""
+ADAPTED = error("tensor.adapter")
+"""Tensors of an adapter are among the weights. Do: merge it (PEFT's merge_and_unload) and save again."""
+QUANTISED = error("tensor.quantised")
+"""Tensors of a quantising tool are among the weights. Do: import the model as it was before."""
 VARIANT = Kind("tensor.other_layout", Severity.NOTE, Severity.ERROR)
+"""The tensors are in a layout that the engine reads and AWS may not; for MXFP4 only a warning. Do: save it in the
+original layout."""
 
 _WRAPPERS: Mapping[str, str] = {
     "_orig_mod.": "Save the model itself, not what torch.compile returned around it.",
@@ -35,8 +48,21 @@ _WRAPPERS: Mapping[str, str] = {
 }
 """Prefixes that training tools leave on every name, and how each is avoided."""
 
-_ADAPTER = re.compile(r"\.(lora_|base_layer\.|modules_to_save\.)")
-_QUANTISED = re.compile(r"\.(qweight|qzeros|scales|g_idx|absmax|quant_state|weight_scale|input_scale|biases)\b")
+_TELLTALES: Sequence[tuple[Kind, re.Pattern[str], str, str]] = (
+    (
+        ADAPTED,
+        re.compile(r"\.(lora_|base_layer\.|modules_to_save\.)"),
+        "of an adapter that was not merged",
+        "Merge the adapter (PEFT's merge_and_unload) and save the merged model.",
+    ),
+    (
+        QUANTISED,
+        re.compile(r"\.(qweight|qzeros|scales|g_idx|absmax|quant_map|quant_state|weight_scale|input_scale|biases)\b"),
+        "of quantised weights",
+        "Import the model in 16 bits, as it was before it was quantised.",
+    ),
+)
+"""Names that nothing but a training or quantising tool leaves: each is told once, with what goes with it."""
 
 _EXPORT = "Export the whole model again, or correct config.json if it is of another model."
 
@@ -112,19 +138,48 @@ def judge_tensors(
     missing = [
         wanted for name, wanted in expected.items() if wanted.is_required and name not in there and name not in lost
     ]
-    yield from (_missing(wanted, place) for wanted in missing[:MOST_NAMED])
+    telltales = dict(_telltales(expected, tensors))
+    yield from telltales
+    told = frozenset(name for names in telltales.values() for name in names)
+    if len(told) >= len(missing) > 0:
+        # A tool's tensors are there in place of the model's own: naming each of those helps nobody.
+        return
+    sizing = compare_sizes(expected, there)
+    yield from (_missing(wanted, place, sizing) for wanted in missing[:MOST_NAMED])
     yield from _rest(MISSING, place, len(missing), "lacks")
     misshapen = [wanted for name, wanted in expected.items() if name in there and there[name].shape != wanted.shape]
-    yield from (_misshapen(wanted, there[wanted.name], tensors.files[wanted.name]) for wanted in misshapen[:MOST_NAMED])
+    yield from (
+        _misshapen(wanted, there[wanted.name], tensors.files[wanted.name], sizing) for wanted in misshapen[:MOST_NAMED]
+    )
     yield from _rest(MISSHAPEN, place, len(misshapen), "has other shapes in")
     parts = {name.partition(".")[0] for name in expected}
     unexpected: dict[Kind, list[str]] = {UNEXPECTED: [], UNKNOWN_PART: []}
     for name in there:
-        if name not in expected and not family.ignorable.fullmatch(name):
+        if name not in expected and name not in told and not family.ignorable.fullmatch(name):
             unexpected[UNEXPECTED if name.partition(".")[0] in parts else UNKNOWN_PART].append(name)
     for kind, names in unexpected.items():
-        yield from (_unexpected(kind, name, there[name], tensors.files[name]) for name in names[:MOST_NAMED])
+        yield from (_unexpected(kind, name, there[name], tensors.files[name], sizing) for name in names[:MOST_NAMED])
         yield from _rest(kind, place, len(names), "holds")
+
+
+def judge_names(tensors: Tensors) -> Iterator[Finding]:
+    """Judges the names of an architecture without a table: an adapter that was not merged leaves its own anywhere."""
+    yield from (found for found, _ in _telltales({}, tensors) if found.id == ADAPTED.id)
+
+
+def _telltales(expected: Mapping[str, Expected], tensors: Tensors) -> Iterator[tuple[Finding, Sequence[str]]]:
+    """Gives a finding for each tool that left its tensors, and their names."""
+    for kind, pattern, what, cure in _TELLTALES:
+        telling = [name for name in tensors.by_name if name not in expected and pattern.search(name)]
+        if telling:
+            found = kind.found(
+                tensors.files[telling[0]],
+                f"holds {counted(len(telling), 'tensor')} {what}, such as {quoted(telling[0])}.",
+                cure=cure,
+                expected="the model's own tensors",
+                actual=listing(telling, 3),
+            )
+            yield found, telling
 
 
 def _rest(kind: Kind, place: str, count: int, verb: str) -> Iterator[Finding]:
@@ -148,8 +203,8 @@ def _is_wrapped(prefix: str, expected: Mapping[str, Expected], there: Mapping[st
     return wrapped * 2 > len(there)
 
 
-def _missing(tensor: Expected, place: str) -> Finding:
-    cure = _EXPORT
+def _missing(tensor: Expected, place: str, sizing: Sizing) -> Finding:
+    cure = sizing.layers_cure(tensor.name) or _EXPORT
     if tensor.name.endswith("lm_head.weight"):
         cure = 'If the head shares the embeddings, set "tie_word_embeddings": true in config.json; else export again.'
     return MISSING.found(
@@ -160,9 +215,9 @@ def _missing(tensor: Expected, place: str) -> Finding:
     )
 
 
-def _misshapen(tensor: Expected, there: Tensor, file: str) -> Finding:
-    cure = _EXPORT
-    is_vocabulary = tensor.name.endswith(("embed_tokens.weight", "lm_head.weight", "wte.weight", "shared.weight"))
+def _misshapen(tensor: Expected, there: Tensor, file: str, sizing: Sizing) -> Finding:
+    cure = sizing.width_cure() or _EXPORT
+    is_vocabulary = tensor.name.endswith((*EMBEDDINGS, "lm_head.weight"))
     if is_vocabulary and there.shape[1:] == tensor.shape[1:]:
         cure = f'If the vocabulary was changed, set "vocab_size": {there.shape[0]} in config.json.'
     return MISSHAPEN.found(
@@ -174,12 +229,10 @@ def _misshapen(tensor: Expected, there: Tensor, file: str) -> Finding:
     )
 
 
-def _unexpected(kind: Kind, name: str, tensor: Tensor, file: str) -> Finding:
-    cure = "Correct config.json if the model has this part; else remove the tensor and save the model again."
-    if _ADAPTER.search(name):
-        cure = "Merge the adapter (PEFT's merge_and_unload) and save the merged model."
-    elif _QUANTISED.search(name):
-        cure = "Import the model in 16 bits, as it was before it was quantised."
+def _unexpected(kind: Kind, name: str, tensor: Tensor, file: str, sizing: Sizing) -> Finding:
+    cure = sizing.layers_cure(name) or (
+        "Correct config.json if the model has this part; else remove the tensor and save the model again."
+    )
     return kind.found(
         file,
         f"holds tensor {quoted(name)} of shape {shape(tensor.shape)}, which config.json does not stand for.",

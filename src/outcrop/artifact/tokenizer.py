@@ -43,13 +43,23 @@ _VOCABULARIES: Sequence[frozenset[str]] = (
 """Sets of files that slow tokenizers are made from, where there is no tokenizer.json."""
 
 MISSING = error("tokenizer.missing")
+"""There is no tokenizer. Do: upload the files that it was saved with."""
 SLOW_ONLY = Kind("tokenizer.slow_only", Severity.WARNING, Severity.ERROR)
+"""There is only the vocabulary of a slow tokenizer, which was not checked. Do: load it with AutoTokenizer and save
+it."""
 CONFIG_MISSING = Kind("tokenizer.config_missing", Severity.WARNING, Severity.ERROR)
+"""There is no tokenizer_config.json. Do: upload the file that the tokenizer was saved with."""
 NEWER_CLASS = Kind("tokenizer.newer_class", Severity.NOTE, Severity.ERROR)
+"""transformers 5's tokenizer class, which AWS does not accept. Do: set the class that the finding names."""
 CLASS = Kind("tokenizer.class", Severity.NOTE, Severity.ERROR)
+"""AWS does not accept the tokenizer's class (SPEC 4.2.5). Do: set the class that the finding names."""
 EXTRA_TOKENS = Kind("tokenizer.extra_special_tokens", Severity.NOTE, Severity.ERROR)
+"""transformers 5's form, which version 4 fails on. Do: rename the member, or remove it."""
 TOO_LARGE = error("tokenizer.vocabulary_too_large")
+"""A token has no row in the embeddings: the engine stops when it is met. Do: upload the model's own tokenizer, or
+resize the embeddings."""
 UNKNOWN_TOKEN = warning("tokenizer.unknown_special_token")
+"""A special token is not in the vocabulary. Do: name the token that the model was trained with."""
 
 _LONGEST_ID = 10
 
@@ -181,7 +191,7 @@ def _judge_config(config: JsonObject, tokenizer_class: str) -> Iterator[Finding]
 def _judge_special_tokens(tokenizer: Tokenizer, vocabulary: Vocabulary) -> Iterator[Finding]:
     added = {text for _, text in _added_tokens(tokenizer.config)}
     for name, text in tokenizer.special_tokens().items():
-        if text not in vocabulary.ids and text not in added:
+        if text not in vocabulary and text not in added:
             yield UNKNOWN_TOKEN.found(
                 TOKENIZER_CONFIG,
                 f'names {quoted(text)} as "{name}", which the vocabulary does not have: readers add it with a new id, '

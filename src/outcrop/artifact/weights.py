@@ -12,6 +12,7 @@ from outcrop.artifact.snapshot import ModelSnapshot
 from outcrop.artifact.tensors import MOST_TENSORS, Tensors
 
 TOO_MANY_TENSORS = error("weights.too_many_tensors")
+"""There are more tensors than any model has. Do: name the prefix of one model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,5 +69,13 @@ def size(count: int) -> str:
     return f"{count:,} bytes"
 
 
+def rounded(count: int) -> str:
+    """Returns a number of bytes by its order of magnitude."""
+    for unit, scale in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
+        if count >= scale:
+            return f"{count / scale:.1f} {unit}"
+    return counted(count, "byte")
+
+
 def _is_small(value: Sequence[JsonValue]) -> bool:
     return len(value) <= _SHORT_LIST and not any(isinstance(item, (list, dict)) for item in value)

@@ -8,11 +8,12 @@ from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from outcrop.api.identifiers import identifier_of
 from outcrop.arn import ResourceKind, Tenant
+from outcrop.console.events import EVENT_STREAM, job_events
 from outcrop.console.metrics import CONTENT_TYPE, Metrics
 from outcrop.console.progress import progress_of
 from outcrop.errors import RequestError, UnavailableError
@@ -22,6 +23,7 @@ PREFIXES = ("/health", "/metrics", "/outcrop")
 """The paths that belong to this application; everything else is AWS's."""
 
 _JOBS_PATH = b"/outcrop/import-jobs/"
+_EVENTS = "/events"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +34,11 @@ class ConsoleServices:
     vault: Vault
     clock: Clock
     metrics: Metrics
-    tenant_of: Callable[[Request, bytes], Awaitable[Tenant]]
-    """Whose request this is; signed like a call of the API. Raises AuthenticationError."""
+    admit: Callable[[Request, bytes, str], Awaitable[Tenant]]
+    """From a request and the job that it names to whose request it is: signed like a call of the API.
+
+    Raises AuthenticationError, and AccessDeniedError where the sender may not see the job.
+    """
 
 
 def console_app(services: ConsoleServices) -> Starlette:
@@ -54,15 +59,19 @@ def console_app(services: ConsoleServices) -> Starlette:
         return Response(services.metrics.text(await services.jobs.unfinished()), media_type=CONTENT_TYPE)
 
     async def import_job(request: Request) -> Response:
+        # The raw path, since an ARN's slash may come encoded or not.
+        named = unquote(request.scope["raw_path"].removeprefix(_JOBS_PATH).decode("ascii", "replace"))
+        identifier = named.removesuffix(_EVENTS)
         try:
-            tenant = await services.tenant_of(request, await request.body())
-            # The raw path, since an ARN's slash may come encoded or not.
-            identifier = unquote(request.scope["raw_path"].removeprefix(_JOBS_PATH).decode("ascii", "replace"))
+            tenant = await services.admit(request, await request.body(), identifier)
             job = await services.jobs.get(tenant, identifier_of(identifier, ResourceKind.JOB, tenant))
         except RequestError as error:
             return _refusal(error)
         except UnavailableError as error:
             return JSONResponse({"message": str(error)}, status_code=503)
+        if named != identifier:
+            events = job_events(services.jobs, services.clock, job)
+            return StreamingResponse(events, media_type=EVENT_STREAM, headers={"cache-control": "no-store"})
         return JSONResponse(progress_of(job, services.clock.now()))
 
     return Starlette(

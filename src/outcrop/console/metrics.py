@@ -37,12 +37,19 @@ class Metrics:
             buckets=SECONDS,
             registry=self._registry,
         )
+        self._observed: dict[tuple[str, int], tuple[prometheus_client.Counter, Histogram]] = {}
         self._jobs = Gauge("outcrop_import_jobs", "Jobs that have not ended.", ["stage"], registry=self._registry)
 
     def observe_request(self, operation: str, status: int, seconds: float) -> None:
         """Counts a call; the operation is empty where the path named none."""
-        self._requests.labels(operation, str(status)).inc()
-        self._seconds.labels(operation).observe(seconds)
+        # Found once for each pair: prometheus_client looks for them under a lock.
+        found = self._observed.get((operation, status))
+        if found is None:
+            found = self._requests.labels(operation, str(status)), self._seconds.labels(operation)
+            self._observed[operation, status] = found
+        requests, seconds_taken = found
+        requests.inc()
+        seconds_taken.observe(seconds)
 
     def text(self, unfinished: Sequence[ImportJob]) -> bytes:
         """Returns every metric, with the jobs as they stand."""

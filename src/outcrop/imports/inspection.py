@@ -11,8 +11,8 @@ from outcrop.ports import ObjectStore
 from outcrop.records import SourceObject
 from outcrop.tasks import Tasks
 
-READS_AT_ONCE = 64
-"""Enough that 200 shards at 50 ms a request take four rounds; few enough that their first reads take 16 MiB."""
+READS_AT_ONCE = 128
+"""Enough that 200 shards at 50 ms a request take two rounds; few enough that their first reads take 8 MiB."""
 
 
 async def inspect(store: ObjectStore, objects: Sequence[SourceObject], prefix: str) -> ModelSnapshot:

@@ -1,4 +1,4 @@
-"""The durable workflow of an import: plan → check → copy → verify → prove → publish, or fail.
+"""The durable workflow of an import: plan → check → share or copy → verify → prove → publish, or fail.
 
 Every step's outcome is JSON and is recorded by the job engine once it is true and synced; after a kill, the workflow
 runs again and gets the recorded outcomes until it comes to the first step that has none. So each step may run twice,
@@ -17,6 +17,7 @@ from typing import Any, cast
 import structlog
 
 from outcrop.artifact.examine import examine
+from outcrop.artifact.identity import content_sha256
 from outcrop.artifact.manifest import (
     copied_from_json,
     copied_to_json,
@@ -27,7 +28,7 @@ from outcrop.artifact.manifest import (
 )
 from outcrop.artifact.selection import select
 from outcrop.errors import IllegalMoveError, ModelRejectedError
-from outcrop.imports import copy, publish, verify
+from outcrop.imports import copy, publish, share, verify
 from outcrop.imports.failure import failure_message, is_expected
 from outcrop.imports.inspection import inspect
 from outcrop.imports.job import ALLOWED_FROM
@@ -69,12 +70,16 @@ class ImportPipeline:
                 objects = [source_from_json(item) for item in await step("plan", self._plan)]
                 facts = await step("check", lambda job: self._check(job, objects))
                 chosen = {item["path"]: source_from_json(item["source"]) for item in facts["chosen"]}
-                await step("prepare", lambda job: self._prepare(job, chosen))
-                copied = await step("copy", lambda job: self._copy(job, chosen))
+                shared = await step("share", lambda job: self._share(job, chosen))
+                if shared is None:
+                    await step("prepare", self._prepare)
+                    copied = await step("copy", lambda job: self._copy(job, chosen))
+                else:
+                    copied = shared["files"]
                 files = await step("verify", lambda job: self._verify(job, copied))
-                sha256 = await step("manifest", lambda job: self._manifest(job, files))
+                sha256 = await step("manifest", lambda job: self._manifest(job, files, shared))
                 evidence = await step("prove", lambda job: self._prove(job, sha256, facts["model"]))
-                await step("publish", lambda job: self._publish(job, sha256, facts["model"], evidence))
+                await step("publish", lambda job: self._publish(job, sha256, chosen, facts["model"], evidence))
             except _StepFailedError as failure:
                 message = failure.message
                 await run_step("fail", lambda: self._fail(job_id, message))
@@ -105,7 +110,8 @@ class ImportPipeline:
                     log.exception("import_step_failed", job_id=job_id, step=name)
                 return {"failed": message}
 
-        recorded = cast("Mapping[str, JsonValue]", await run_step(name, outcome))
+        with structlog.contextvars.bound_contextvars(job_id=job_id):
+            recorded = cast("Mapping[str, JsonValue]", await run_step(name, outcome))
         if "failed" in recorded:
             raise _StepFailedError(str(recorded["failed"]))
         return recorded["done"]
@@ -124,7 +130,7 @@ class ImportPipeline:
         tools, location = self._tools, SourceLocation.parse(job.request.source_uri)
         store = await tools.open_source(job)
         snapshot = await inspect(store, objects, location.prefix)
-        report = await asyncio.to_thread(examine, snapshot, supported_by_engine=tools.supported_by_engine())
+        report = await asyncio.to_thread(examine, snapshot, host=tools.host)
         await tools.jobs.record(job.id, JobNote(report=report.to_json()))
         if not report.is_importable(tools.profile) or report.facts is None:
             raise ModelRejectedError(report.summary(profile=tools.profile))
@@ -145,9 +151,14 @@ class ImportPipeline:
             ],
         }
 
-    async def _prepare(self, job: ImportJob, chosen: Mapping[str, SourceObject]) -> JsonValue:
+    async def _share(self, job: ImportJob, chosen: Mapping[str, SourceObject]) -> JsonValue:
         job = await self._enter(job, Stage.COPY)
         await self._tools.jobs.record(job.id, JobNote(bytes_total=_total(chosen)))
+        found = await share.share(self._tools, job, chosen)
+        return None if found is None else {"sha256": found[0], "files": [copied_to_json(file) for file in found[1]]}
+
+    async def _prepare(self, job: ImportJob) -> JsonValue:
+        job = await self._enter(job, Stage.COPY)
         await copy.make_data_key(self._tools, job)
         return None
 
@@ -166,19 +177,38 @@ class ImportPipeline:
         await counter.tell()
         return [file_to_json(file) for file in files]
 
-    async def _manifest(self, job: ImportJob, files: list[Mapping[str, object]]) -> JsonValue:
-        return await verify.write_manifest(self._tools, job, [file_from_json(item) for item in files])
+    async def _manifest(
+        self, job: ImportJob, files: list[Mapping[str, object]], shared: Mapping[str, Any] | None
+    ) -> JsonValue:
+        found = [file_from_json(item) for item in files]
+        if shared is not None:
+            return share.require_manifest(job, found, sha256=shared["sha256"])
+        return await verify.write_manifest(self._tools, job, found)
 
     async def _prove(self, job: ImportJob, sha256: str, model: Mapping[str, Any]) -> JsonValue:
         job = await self._enter(job, Stage.PROVE)
         return await self._tools.prove(verify.candidate(job, sha256), ModelFacts(**model))
 
-    async def _publish(self, job: ImportJob, sha256: str, model: Mapping[str, Any], evidence: JsonObject) -> JsonValue:
+    async def _publish(
+        self,
+        job: ImportJob,
+        sha256: str,
+        chosen: Mapping[str, SourceObject],
+        model: Mapping[str, Any],
+        evidence: JsonObject,
+    ) -> JsonValue:
         if job.stage is Stage.COMPLETED:
             # This very step committed before a kill took its record: the model is published, once.
             return None
         job = await self._enter(job, Stage.PUBLISH)
-        await publish.publish(self._tools, job, sha256=sha256, facts=ModelFacts(**model), evidence=evidence)
+        await publish.publish(
+            self._tools,
+            job,
+            sha256=sha256,
+            content=content_sha256(chosen),
+            facts=ModelFacts(**model),
+            evidence=evidence,
+        )
         return None
 
     async def _fail(self, job_id: str, message: str) -> JsonValue:

@@ -13,7 +13,9 @@ from outcrop.records import ImportedModel, ImportJob, JsonObject, ModelFacts, St
 log = structlog.get_logger()
 
 
-async def publish(tools: ImportTools, job: ImportJob, *, sha256: str, facts: ModelFacts, evidence: JsonObject) -> None:
+async def publish(
+    tools: ImportTools, job: ImportJob, *, sha256: str, content: str, facts: ModelFacts, evidence: JsonObject
+) -> None:
     """Makes the artifact permanent, then the model visible and the job Completed, in one transaction.
 
     A kill between the two leaves a permanent artifact that the next attempt finds, and nobody sees until then.
@@ -37,22 +39,30 @@ async def publish(tools: ImportTools, job: ImportJob, *, sha256: str, facts: Mod
         evidence=evidence,
         tags=job.request.model_tags,
     )
-    await tools.models.publish(model, allowed_from=ALLOWED_FROM[Stage.COMPLETED])
+    await tools.models.publish(model, content_sha256=content, allowed_from=ALLOWED_FROM[Stage.COMPLETED])
     log.info("import_completed", job_arn=job.arn, model_arn=model.arn)
 
 
 async def discard(tools: ImportTools, job: ImportJob) -> None:
-    """Unloads and removes what a failing import made. What cannot be removed now is swept at the next start."""
-    await tools.drain(job.model_arn)
-    await tools.journal.forget(job.artifact_id)
-    try:
-        await tools.vault.delete(job.artifact_id)
-    except (StorageError, UnavailableError) as error:
-        log.warning("bytes_left_behind", job_arn=job.arn, artifact_id=job.artifact_id, reason=str(error))
+    """Takes a failing import's key away, unloads its copy, and removes the bytes that nobody else holds.
+
+    What cannot be removed now is swept at the next start.
+
+    Raises:
+        IllegalMoveError: the job has ended; its artifact is not this worker's to remove.
+    """
+    free = await tools.artifacts.release(job.id)
+    await tools.retire(job.model_arn)
+    for artifact_id in free:
+        await tools.journal.forget(artifact_id)
+        try:
+            await tools.vault.delete(artifact_id)
+        except (StorageError, UnavailableError) as error:
+            log.warning("bytes_left_behind", job_arn=job.arn, artifact_id=artifact_id, reason=str(error))
 
 
 async def sweep(tools: ImportTools) -> None:
-    """Removes the bytes that neither a model nor an unended job owns: what a kill or an outage left behind.
+    """Removes the bytes that neither a model nor an unended job holds: what a kill or an outage left behind.
 
     A vault that is away or refuses is swept at another start: the server lives without it, and says so when asked.
     """
@@ -63,10 +73,11 @@ async def sweep(tools: ImportTools) -> None:
 
 
 async def _sweep(tools: ImportTools) -> None:
-    # Read in this order: an artifact that is begun, or published, between the reads is never taken for an orphan.
-    held = await tools.vault.artifact_ids()
-    owned = {job.artifact_id for job in await tools.jobs.unfinished()} | set(await tools.models.artifact_ids())
-    for artifact_id in held:
-        if artifact_id not in owned:
+    # Read in this order: what is begun between the reads is not in the vault's list, and what nobody holds at the
+    # second one can be held by nobody later.
+    stored = await tools.vault.artifact_ids()
+    held = await tools.artifacts.held()
+    for artifact_id in stored:
+        if artifact_id not in held:
             await tools.vault.delete(artifact_id)
             log.info("orphan_swept", artifact_id=artifact_id)

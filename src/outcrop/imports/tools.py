@@ -6,7 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from outcrop.ports import Clock, CopyJournal, JobCatalog, KeyService, ModelCatalog, ObjectStore, Vault, VaultStaging
+from outcrop.artifact.host import Host
+from outcrop.ports import (
+    ArtifactCatalog,
+    Clock,
+    CopyJournal,
+    JobCatalog,
+    KeyService,
+    ModelCatalog,
+    ObjectStore,
+    Vault,
+    VaultStaging,
+)
 from outcrop.records import ImportJob, JsonObject, ModelFacts, ServableModel
 
 
@@ -16,6 +27,7 @@ class ImportTools:
 
     jobs: JobCatalog
     models: ModelCatalog
+    artifacts: ArtifactCatalog
     vault: Vault
     staging: VaultStaging
     """The same vault, as large files come into it."""
@@ -26,10 +38,10 @@ class ImportTools:
     """Opens the store that the job's role may read."""
     prove: Callable[[ServableModel, ModelFacts], Awaitable[JsonObject]]
     """Loads the model on the configured engine, generates, and returns the evidence. Raises ProofFailedError."""
-    drain: Callable[[str], Awaitable[None]]
-    """Unloads whatever copies of a model ARN are loaded."""
-    supported_by_engine: Callable[[], frozenset[str]]
-    """Architecture classes that the configured engine runs beyond those that AWS documents."""
+    retire: Callable[[str], Awaitable[None]]
+    """Unloads whatever copies of a model ARN are loaded, and lets no new one be loaded."""
+    host: Host
+    """The engine and the machine that models are judged for."""
     random_bytes: Callable[[int], bytes]
     profile: str
     outage_s: float

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum, auto
+
+from outcrop.records import JsonObject
 
 
 class Feature(StrEnum):
@@ -15,6 +17,10 @@ class Feature(StrEnum):
     RESPONSE_FORMAT = "response formats"
     STRUCTURED_OUTPUTS = "structured outputs"
     TOOLS = "tools"
+    TOOL_CHOICE = "being told which tool to use"
+    FUNCTIONS = "functions, which tools have replaced"
+    REASONING = "the reasoning of earlier turns"
+    TEMPLATE_ARGUMENTS = "arguments of the chat template"
     IMAGES = "images"
     SEVERAL_CHOICES = "several choices for one request"
     ECHO = "repeating the prompt in its reply"
@@ -49,3 +55,7 @@ class Capabilities:
     """Whether replies still hold the stop string that ended them, which OpenAI's never do."""
     takes_content_parts: bool = True
     """Whether a message may be several text parts; otherwise they are joined by line breaks, as vLLM does."""
+    takes_text_beside_tool_calls: bool = True
+    """Whether a message may both say something and call tools; otherwise it becomes two."""
+    tool_members: JsonObject = field(default_factory=dict)
+    """What a request with tools says besides, so that the model's own words come back, or calls that were read."""

@@ -54,6 +54,8 @@ class Copy:
     last_used_at: float
     """When it was last given to a request or given back, on the monotonic clock, in seconds."""
     state: CopyState = CopyState.LOADING
+    is_kept_warm: bool = False
+    """Whether it stays though nobody uses it."""
     users: int = 0
     """Requests that hold the copy, or wait for its load."""
     engine: RunningEngine | None = None
@@ -66,6 +68,8 @@ class Copy:
     """Set when the load ended, well or badly."""
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the copy begins to drain."""
+    cut: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the copy is to end although it is in use."""
     unused: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while nobody holds the copy or waits for it."""
 

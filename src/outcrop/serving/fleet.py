@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from outcrop.errors import ModelNotReadyError, ThrottledError, UnavailableError
+from outcrop.errors import ModelNotReadyError, NotFoundError, ThrottledError, UnavailableError
 from outcrop.ports import Clock, CopyHost, RunningEngine
 from outcrop.records import ServableModel
 from outcrop.serving.copy_state import Copy, CopyEnd, CopyState
@@ -36,10 +36,14 @@ class FleetLimits:
     """How long a request waits for a copy. SDKs read for 60 s by default (SPEC 1.19)."""
     idle_s: float = 300.0
     """A copy without requests for this long is ended; AWS's is five minutes (SPEC 9.7)."""
+    drain_s: float = 45.0
+    """How long a model that is deleted waits for the requests that hold its copy; SDKs wait 60 s for the answer."""
     max_copies: int = 3
     """Models that may be loaded at once."""
     max_waiting: int = 1000
     """Requests that may wait for copies at once."""
+    max_requests: int = 512
+    """Requests that one copy may be given at once; its engine answers them side by side or one by one."""
 
 
 class Fleet:
@@ -53,6 +57,7 @@ class Fleet:
         """By model ARN, the copy that requests are sent to."""
         self._tasks: dict[Copy, asyncio.Task[None]] = {}
         """Every copy that takes room: also those that are no longer sent requests."""
+        self._retired: set[str] = set()
         self._wanting_room: Counter[str] = Counter()
         self._waiting = 0
         self._load_s: dict[str, float] = {}
@@ -70,12 +75,16 @@ class Fleet:
 
         Raises:
             ModelNotReadyError: the copy was not loaded in time; its load goes on.
-            ThrottledError: every place was taken by a copy in use, or too many requests wait.
+            NotFoundError: the model was retired.
+            ThrottledError: every place was taken by a copy in use, the copy has too many requests, or too many wait.
             UnavailableError: the fleet is closed.
             EngineError, IntegrityError, KeyUnavailableError, StorageError: the load failed.
         """
         deadline = self._clock.monotonic() + (self._limits.hold_s if hold_s is None else hold_s)
         copy = await self._place(model, deadline)
+        if copy.users >= self._limits.max_requests:
+            raise ThrottledError("The model has too many requests at once. Wait and try your request again.")
+        copy.is_kept_warm = copy.is_kept_warm or model.is_kept_warm
         copy.take(self._clock.monotonic())
         try:
             yield await self._engine(copy, deadline)
@@ -84,6 +93,11 @@ class Fleet:
             if copy.has_died:
                 self._end(copy, CopyEnd.DIED)
             self._notify()
+
+    async def warm(self, model: ServableModel, *, hold_s: float) -> None:
+        """Loads a copy if there is none; returns when it is ready. Raises as `copy_of` does."""
+        async with self.copy_of(model, hold_s=hold_s):
+            return
 
     def state_of(self, model_arn: str) -> CopyState | None:
         """Returns where the copy of a model stands; None means cold."""
@@ -101,6 +115,22 @@ class Fleet:
             task.cancel()
         await asyncio.wait({task})
         self._load_s.pop(model_arn, None)
+
+    async def retire(self, model_arn: str) -> None:
+        """Drains a model that is no more; after `drain_s` its copy ends also under the requests that hold it.
+
+        Who has the model in hand from before it went gets no copy of it either. ARNs are never given out twice, so this
+        one is remembered for as long as the process runs.
+        """
+        self._retired.add(model_arn)
+        copy = self._copies.get(model_arn)
+        await _first_of(self.drain(model_arn), self._clock.sleep(self._limits.drain_s))
+        task = None if copy is None else self._tasks.get(copy)
+        if copy is not None and task is not None:
+            copy.cut.set()
+            if not copy.loaded.is_set():
+                task.cancel()
+            await asyncio.wait({task})
 
     async def close(self) -> None:
         """Ends every copy, also those in use, and takes no more requests."""
@@ -120,6 +150,8 @@ class Fleet:
         while True:
             if self._closing.is_set():
                 raise _stopping()
+            if model.arn in self._retired:
+                raise NotFoundError(f"Could not find the imported model {model.arn}.")
             copy = self._copies.get(model.arn)
             if copy is not None and copy.has_died:
                 self._end(copy, CopyEnd.DIED)
@@ -148,11 +180,14 @@ class Fleet:
             self._wanting_room += Counter()  # drops what nobody wants any more
 
     def _evict(self) -> None:
-        """Ends the idle copy that was used longest ago, when fewer are ending than models wait for room."""
+        """Ends the idle copy that was used longest ago, when fewer are ending than models wait for room.
+
+        One that is kept warm goes only where there is no other: a model that cannot be loaded at all is worse off.
+        """
         ending = sum(copy.state is CopyState.DRAINING for copy in self._tasks)
         idle = [copy for copy in self._tasks if copy.is_idle]
         if idle and ending < len(self._wanting_room):
-            self._end(min(idle, key=lambda copy: copy.last_used_at), CopyEnd.EVICTED)
+            self._end(min(idle, key=lambda copy: (copy.is_kept_warm, copy.last_used_at)), CopyEnd.EVICTED)
 
     async def _engine(self, copy: Copy, deadline: float) -> RunningEngine:
         """Returns the engine of a copy that the caller holds, once it is loaded."""
@@ -179,6 +214,8 @@ class Fleet:
         """Loads a copy, keeps it until it is to end, and stops its engine."""
         try:
             await self._load(copy)
+            # What follows is logged for nobody's request: the one that began the load has its copy, or its error.
+            structlog.contextvars.clear_contextvars()
             if copy.engine is not None:
                 await self._until_over(copy)
         finally:
@@ -214,14 +251,15 @@ class Fleet:
     async def _until_over(self, copy: Copy) -> None:
         """Returns when the engine is to stop: after its last user, unless it died or the fleet closes."""
         while not copy.ending.is_set():
-            used_at = self._clock.monotonic() if copy.users else copy.last_used_at
+            is_wanted = copy.users > 0 or copy.is_kept_warm
+            used_at = self._clock.monotonic() if is_wanted else copy.last_used_at
             left_s = used_at + self._limits.idle_s - self._clock.monotonic()
             if left_s <= 0:
                 self._end(copy, CopyEnd.IDLE)
             else:
                 await self._wait(copy.ending, left_s)
         if copy.end is CopyEnd.DRAINED:
-            await _first_of(copy.unused.wait(), self._closing.wait())
+            await _first_of(copy.unused.wait(), copy.cut.wait(), self._closing.wait())
 
     def _end(self, copy: Copy, end: CopyEnd) -> None:
         """Lets a copy drain; one that died makes way for another at once."""

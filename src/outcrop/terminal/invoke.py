@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from typing import Any
 
 from outcrop.app.connect import Server
 
 
-def ask(server: Server, model: str, prompt: str, *, max_tokens: int, temperature: float) -> str:
-    """Returns the model's answer."""
+def answer(server: Server, model: str, prompt: str, *, max_tokens: int, temperature: float) -> Iterator[str]:
+    """Yields the model's answer piece by piece, as it comes."""
     is_instruct = server.call("bedrock", "get_imported_model", modelIdentifier=model)["instructSupported"]
     body: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
     body |= {"messages": [{"role": "user", "content": prompt}]} if is_instruct else {"prompt": prompt}
-    reply = server.call("bedrock-runtime", "invoke_model", modelId=model, body=json.dumps(body))
-    choice = json.loads(reply["body"].read())["choices"][0]
-    return str(choice["message"]["content"] if is_instruct else choice["text"])
+    for chunk in server.chunks(model, body):
+        choice = chunk["choices"][0]
+        yield str(choice["delta"].get("content", "") if is_instruct else choice["text"])

@@ -10,8 +10,16 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from outcrop.artifact.config import BEYOND_BEDROCK, UNSUPPORTED
 from outcrop.artifact.finding import Finding, Profile, Severity
 from outcrop.artifact.report import Report
+from outcrop.artifact.wording import counted
+
+NOT_FOR_BEDROCK = frozenset({BEYOND_BEDROCK.id, UNSUPPORTED.id})
+"""With these there is nothing that Bedrock would bill."""
+
+MESSAGES_OF_A_BLOCK = 3
+"""A model of the wrong size lacks hundreds of tensors: three show what kind of trouble it is."""
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
@@ -21,44 +29,55 @@ def print_report(report: Report, target: str, *, profiles: Sequence[str], as_jso
     if as_json:
         print(json.dumps(report.to_json(), indent=2))  # noqa: T201  # what the command is for
         return
-    console = Console(highlight=False)
+    # Without markup: what a model calls itself may hold brackets.
+    console = Console(highlight=False, markup=False)
     first = Profile(profiles[0])
-    _print_facts(report, target, console)
+    console.print(Text(target, style="bold"))
+    _print_facts(report, console)
     if report.findings:
         console.print(_findings(report, first))
-    for kind, count in report.omitted.items():
-        console.print(f"… and {count} more of {kind}", style="dim")
     for profile in (first, *(other for other in Profile if other is not first)):
         console.print(_verdict(report, profile))
 
 
-def _print_facts(report: Report, target: str, console: Console) -> None:
-    console.print(Text(target, style="bold"))
-    facts = report.facts
-    if facts is None:
+def _print_facts(report: Report, console: Console) -> None:
+    facts, fit = report.facts, report.fit
+    if facts is None or fit is None:
+        console.print("Its sizes are not known: not enough of it could be read.\n", style="dim")
         return
-    converse = "with a chat template" if facts.is_instruct else "without a chat template"
     console.print(
-        f"{facts.architecture}, {_amount(facts.parameters)} parameters, "
-        f"{decimal(facts.weight_bytes)} of weights, "
-        f"context {facts.context_length:,}, {converse}, {facts.custom_model_units} custom model unit(s)"
+        f"{facts.architecture} ({fit.modality}), {_amount(facts.parameters)} parameters in "
+        f"{', '.join(fit.precisions)}, context {facts.context_length:,}, "
+        f"{'with' if facts.is_instruct else 'without'} a working chat template"
     )
+    sizes = [
+        f"{decimal(facts.weight_bytes)} of weights in {counted(fit.weight_files, 'file')}",
+        f"about {decimal(fit.memory_bytes)} of memory with the whole context",
+    ]
+    if not any(found.id in NOT_FOR_BEDROCK for found in report.findings):
+        sizes.append(f"expected on Bedrock: {counted(facts.custom_model_units, 'Custom Model Unit')}")
+    console.print("; ".join(sizes) + "\n")
 
 
 def _findings(report: Report, profile: Profile) -> Table:
-    """One block for each finding, since messages and cures need the whole width to be read."""
-    table = Table.grid(padding=(0, 2, 1, 0), expand=True)
+    """One block for each cause: messages and cures need the whole width, and like findings share one cure."""
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
     table.add_column(no_wrap=True)
     table.add_column(ratio=1)
+    blocks: dict[tuple[str, str, str, Severity], list[Finding]] = {}
     for found in report.ranked(profile):
-        table.add_row(
-            _severities(found, profile),
-            Text.assemble(
-                (found.file or "the model", "bold"), "  ", (found.id, "dim"), "\n",
-                found.message, "\n",
-                ("→ ", "green"), found.cure,
-            ),
-        )  # fmt: skip
+        blocks.setdefault((found.id, found.file, found.cure, found.severity(profile)), []).append(found)
+    last_of_kind = {identifier: (identifier, *rest) for identifier, *rest in blocks}
+    for key, block in blocks.items():
+        found, more = block[0], len(block) - MESSAGES_OF_A_BLOCK
+        if key == last_of_kind[found.id]:
+            more = max(more, 0) + report.omitted.get(found.id, 0)
+        text = Text.assemble((found.file or "the model", "bold"), "  ", (found.id, "dim"), "\n")
+        for one in block[:MESSAGES_OF_A_BLOCK]:
+            text.append(f"{one.message}\n")
+        if more > 0:
+            text.append(f"… and {more:,} more of these\n", "dim")
+        table.add_row(_severities(found, profile), text.append("→ ", "green").append(f"{found.cure}\n"))
     return table
 
 
@@ -76,7 +95,8 @@ def _severities(found: Finding, profile: Profile) -> Text:
 def _verdict(report: Report, profile: Profile) -> Text:
     verdict = report.verdicts[profile]
     word, style = ("importable", "bold green") if verdict.is_importable else ("not importable", "bold red")
-    counts = f"{verdict.errors} errors, {verdict.warnings} warnings, {verdict.notes} notes"
+    numbers = ((verdict.errors, "error"), (verdict.warnings, "warning"), (verdict.notes, "note"))
+    counts = ", ".join(counted(count, noun) for count, noun in numbers)
     return Text.assemble(f"{profile.value:<8} ", (word, style), f"  ({counts})")
 
 

@@ -12,38 +12,39 @@ STYLES = {"Completed": "green", "Failed": "red", "InProgress": "yellow"}
 
 def print_jobs(server: Server) -> None:
     """Prints every import job, newest first."""
-    table = _table("job", "model", "status", "created", "ended")
+    shown = table("job", "model", "status", "created", "ended")
     for page in server.pages("list_model_import_jobs"):
         for job in page["modelImportJobSummaries"]:
             ended = job.get("endTime")
-            table.add_row(
+            shown.add_row(
                 job["jobName"],
                 job["importedModelName"],
                 f"[{STYLES[job['status']]}]{job['status']}",
                 f"{job['creationTime']:%Y-%m-%d %H:%M:%S}",
                 "" if ended is None else f"{ended:%Y-%m-%d %H:%M:%S}",
             )
-    Console().print(table)
+    Console().print(shown)
 
 
 def print_models(server: Server) -> None:
     """Prints every imported model, newest first."""
-    table = _table("model", "architecture", "converse", "created")
-    table.add_column("arn", overflow="fold")
+    shown = table("model", "architecture", "converse", "created")
+    shown.add_column("arn", overflow="fold")
     for page in server.pages("list_imported_models"):
         for model in page["modelSummaries"]:
-            table.add_row(
+            shown.add_row(
                 model["modelName"],
                 model["modelArchitecture"],
                 "yes" if model["instructSupported"] else "no",
                 f"{model['creationTime']:%Y-%m-%d %H:%M:%S}",
                 model["modelArn"],
             )
-    Console().print(table)
+    Console().print(shown)
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False)
+def table(*columns: str) -> Table:
+    """Returns an empty table without lines."""
+    made = Table(box=None, pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+        made.add_column(column, overflow="fold")
+    return made

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeVar
 
+from outcrop.access.quotas import require_room
 from outcrop.arn import Arn, ResourceKind, Tenant
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError, TooManyTagsError
 from outcrop.imports.job import ENDED
-from outcrop.records import ImportedModel, ImportJob, JobNote, ListQuery, Page, Stage, Tag
+from outcrop.records import (
+    NO_QUOTAS,
+    ImportedModel,
+    ImportJob,
+    JobNote,
+    KeyCopy,
+    ListQuery,
+    Page,
+    Quotas,
+    SharedArtifact,
+    Stage,
+    Tag,
+)
 
 Listed = TypeVar("Listed", ImportJob, ImportedModel)
 
@@ -21,8 +34,12 @@ class FakeCatalog:
     def __init__(self) -> None:
         self.job_rows: dict[str, ImportJob] = {}
         self.model_rows: dict[str, ImportedModel] = {}
+        self.artifact_rows: dict[str, FakeArtifact] = {}
+        self.released: set[str] = set()
+        """Ids of jobs that have released what they held."""
         self.jobs = FakeJobCatalog(self)
         self.models = FakeModelCatalog(self)
+        self.artifacts = FakeArtifactCatalog(self)
         self.tag_rows: dict[str, dict[str, str]] = {}
         self.tags = FakeTagCatalog(self)
 
@@ -33,7 +50,7 @@ class FakeJobCatalog:
     def __init__(self, catalog: FakeCatalog) -> None:
         self._catalog = catalog
 
-    async def create(self, job: ImportJob) -> ImportJob:
+    async def create(self, job: ImportJob, quotas: Quotas = NO_QUOTAS) -> ImportJob:
         """Adds a job and returns it; or the one that the same client request token and request made before."""
         mine = [other for other in self._catalog.job_rows.values() if other.tenant == job.tenant]
         token = job.request.client_request_token
@@ -51,6 +68,8 @@ class FakeJobCatalog:
         for model in self._catalog.model_rows.values():
             if model.tenant == job.tenant and model.name == job.request.imported_model_name:
                 raise ConflictError("The model's name is taken.")
+        models = [model for model in self._catalog.model_rows.values() if model.tenant == job.tenant]
+        require_room(quotas, jobs=len([other for other in mine if other.stage not in ENDED]), models=len(models))
         self._catalog.job_rows[job.id] = job
         self._catalog.tag_rows[job.id] = {tag.key: tag.value for tag in job.request.job_tags}
         return job
@@ -66,8 +85,8 @@ class FakeJobCatalog:
         raise NotFoundError(f"Could not find the model import job {identifier}.")
 
     async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportJob]:
-        """Returns a page of jobs."""
-        rows = [job for job in self._catalog.job_rows.values() if job.tenant == tenant]
+        """Returns a page of jobs, without their reports."""
+        rows = [replace(job, report=None) for job in self._catalog.job_rows.values() if job.tenant == tenant]
         if query.stages is not None:
             rows = [job for job in rows if job.stage in query.stages]
         return _page([(job.request.job_name, job) for job in rows], query)
@@ -126,10 +145,21 @@ class FakeModelCatalog:
     def __init__(self, catalog: FakeCatalog) -> None:
         self._catalog = catalog
 
-    async def publish(self, model: ImportedModel, *, allowed_from: frozenset[Stage]) -> None:
+    async def publish(self, model: ImportedModel, *, content_sha256: str, allowed_from: frozenset[Stage]) -> None:
         """Makes the model visible and its job Completed. Raises IllegalMoveError."""
+        if model.job_id in self._catalog.released:
+            raise IllegalMoveError(f"job {model.job_id} has released its artifact")
         await self._catalog.jobs.move(model.job_id, Stage.COMPLETED, allowed_from=allowed_from, at=model.created_at)
         self._catalog.model_rows[model.id] = model
+        self._catalog.artifact_rows.setdefault(
+            model.artifact.artifact_id,
+            FakeArtifact(
+                tenant=model.tenant,
+                key_arn=model.artifact.key_arn,
+                content_sha256=content_sha256,
+                manifest_sha256=model.artifact.manifest_sha256,
+            ),
+        )
         self._catalog.tag_rows[model.id] = {tag.key: tag.value for tag in model.tags}
 
     async def get(self, tenant: Tenant, identifier: str) -> ImportedModel:
@@ -148,17 +178,118 @@ class FakeModelCatalog:
         return _page([(model.name, model) for model in rows], query)
 
     async def delete(self, tenant: Tenant, model_id: str) -> bool:
-        """Forgets a model; True when no other model uses its artifact. Raises NotFoundError."""
+        """Forgets a model; True when nobody else holds its artifact. Raises NotFoundError."""
         model = self._catalog.model_rows.get(model_id)
         if model is None or model.tenant != tenant:
             raise NotFoundError(f"Could not find the imported model {model_id}.")
         del self._catalog.model_rows[model_id]
-        others = self._catalog.model_rows.values()
-        return all(other.artifact.artifact_id != model.artifact.artifact_id for other in others)
+        return self._catalog.artifacts.is_last_holder(model.artifact.artifact_id)
 
-    async def artifact_ids(self) -> Sequence[str]:
-        """Lists the artifacts that models of any account point to."""
-        return sorted({model.artifact.artifact_id for model in self._catalog.model_rows.values()})
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeArtifact:
+    """What is known of a published artifact."""
+
+    tenant: Tenant
+    key_arn: str
+    content_sha256: str
+    manifest_sha256: str
+
+
+class FakeArtifactCatalog:
+    """ArtifactCatalog on dictionaries."""
+
+    def __init__(self, catalog: FakeCatalog) -> None:
+        self._catalog = catalog
+
+    async def share(self, job_id: str, content_sha256: str) -> SharedArtifact | None:
+        """Makes a job hold a published artifact of this content. Raises IllegalMoveError."""
+        job = self._unended(job_id)
+        if job_id in self._catalog.released:
+            raise IllegalMoveError(f"job {job_id} has released its artifact")
+        found: SharedArtifact | None = None
+        for artifact_id, artifact in sorted(self._catalog.artifact_rows.items()):
+            wanted = (artifact.tenant, artifact.key_arn, artifact.content_sha256)
+            openers = [copy for copy in self._copies() if copy.artifact_id == artifact_id]
+            if wanted == (job.tenant, job.key_arn, content_sha256) and openers:
+                found = SharedArtifact(manifest_sha256=artifact.manifest_sha256, opener=openers[0])
+                break
+        chosen = None if found is None else found.opener.artifact_id
+        self._catalog.job_rows[job_id] = replace(job, shared_artifact_id=chosen)
+        if job.shared_artifact_id not in (None, chosen):
+            self.is_last_holder(str(job.shared_artifact_id))
+        return found
+
+    async def release(self, job_id: str) -> Sequence[str]:
+        """Takes a job's artifacts and wrapped key from it; returns those whose bytes may go."""
+        job = self._unended(job_id)
+        self._catalog.released.add(job_id)
+        self._catalog.job_rows[job_id] = replace(job, shared_artifact_id=None, wrapped_key=None)
+        shared = job.shared_artifact_id
+        return [job_id, shared] if shared is not None and self.is_last_holder(shared) else [job_id]
+
+    async def held(self) -> frozenset[str]:
+        """Lists every artifact that a model or an unended job holds or may write."""
+        running = [job for job in self._catalog.job_rows.values() if job.stage not in ENDED]
+        models = self._catalog.model_rows.values()
+        return frozenset(
+            [job.id for job in running]
+            + [job.artifact_id for job in running]
+            + [model.artifact.artifact_id for model in models]
+        )
+
+    async def copies(self, key_arn: str) -> Sequence[KeyCopy]:
+        """Lists what a key has wrapped for models and unended jobs."""
+        return [copy for copy in self._copies() if copy.key_arn == key_arn]
+
+    async def rewrap(self, copy: KeyCopy, wrapped_key: bytes) -> bool:
+        """Replaces a wrapped key, if it is still the one that `copy` has."""
+        if copy not in self._copies():
+            return False
+        for job in list(self._catalog.job_rows.values()):
+            if job.model_arn == copy.model_arn and job.wrapped_key == copy.wrapped_key:
+                self._catalog.job_rows[job.id] = replace(job, wrapped_key=wrapped_key)
+        for model in list(self._catalog.model_rows.values()):
+            if model.arn == copy.model_arn:
+                self._catalog.model_rows[model.id] = replace(
+                    model, artifact=replace(model.artifact, wrapped_key=wrapped_key)
+                )
+        return True
+
+    def is_last_holder(self, artifact_id: str) -> bool:
+        """Says whether nobody holds an artifact any more, and forgets it then."""
+        running = [job for job in self._catalog.job_rows.values() if job.stage not in ENDED]
+        holders = [job.shared_artifact_id for job in running]
+        holders += [model.artifact.artifact_id for model in self._catalog.model_rows.values()]
+        if artifact_id in holders:
+            return False
+        self._catalog.artifact_rows.pop(artifact_id, None)
+        return True
+
+    def _copies(self) -> list[KeyCopy]:
+        jobs = [
+            KeyCopy(
+                model_arn=job.model_arn, artifact_id=job.artifact_id, key_arn=job.key_arn, wrapped_key=job.wrapped_key
+            )
+            for job in self._catalog.job_rows.values()
+            if job.stage not in ENDED and job.wrapped_key is not None
+        ]
+        models = [
+            KeyCopy(
+                model_arn=model.arn,
+                artifact_id=model.artifact.artifact_id,
+                key_arn=model.artifact.key_arn,
+                wrapped_key=model.artifact.wrapped_key,
+            )
+            for model in self._catalog.model_rows.values()
+        ]
+        return jobs + models
+
+    def _unended(self, job_id: str) -> ImportJob:
+        job = self._catalog.job_rows.get(job_id)
+        if job is None or job.stage in ENDED:
+            raise IllegalMoveError(f"job {job_id} has ended")
+        return job
 
 
 class FakeTagCatalog:
@@ -203,8 +334,8 @@ def _page(rows: list[tuple[str, Listed]], query: ListQuery) -> Page[Listed]:
         item
         for name, item in rows
         if (query.name_contains is None or query.name_contains in name)
-        and (query.created_after is None or item.created_at >= query.created_after)
-        and (query.created_before is None or item.created_at <= query.created_before)
+        and (query.created_from is None or item.created_at >= query.created_from)
+        and (query.created_until is None or item.created_at < query.created_until)
     ]
     found.sort(key=lambda item: (item.created_at, item.id), reverse=not query.is_ascending)
     if query.after is not None:

@@ -6,9 +6,11 @@ contract (tests/contract/test_engine.py). A word is a token.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,9 @@ MODEL = "null"
 WORDS = ("ever", "so", "many", "words", "and", "no", "model", "behind", "them,", "one", "after", "the", "other.")
 REPLY_WORDS = 64
 """How many words an answer has that nothing cuts short."""
+
+LOGPROB = -0.5
+OK = 200
 
 CHAT_PATH = "/v1/chat/completions"
 COMPLETION_PATH = "/v1/completions"
@@ -44,6 +49,10 @@ class NullRunningEngine:
         self._is_alive = True
         self.posted: list[tuple[str, JsonObject]] = []
         """What was asked, path and body, for tests to look at."""
+        self.open_streams = 0
+        """Replies that are being streamed: the engine's slots in use."""
+        self.before_next_chunk: Callable[[], Awaitable[None]] = _at_once
+        """What a stream waits for before each further chunk."""
 
     @property
     def description(self) -> str:
@@ -61,9 +70,22 @@ class NullRunningEngine:
             raise EngineError("null engine has ended")
         self.posted.append((path, body))
         status, document = answer(path, body)
-        if status != 200:  # noqa: PLR2004  # HTTP's OK
+        if status != OK:
             raise ModelFailedError(str(document["error"]), original_status=status, resource_name=self._label)
         return document
+
+    async def stream(self, path: str, body: JsonObject) -> AsyncGenerator[JsonObject, None]:
+        """Yields canned words one by one. Raises as `post` does; EngineError also when it is ended meanwhile."""
+        reply = await self.post(path, body)
+        self.open_streams += 1
+        try:
+            for chunk in chunks_of(path, reply):
+                if not self._is_alive:
+                    raise EngineError("null engine has ended")
+                yield chunk
+                await self.before_next_chunk()
+        finally:
+            self.open_streams -= 1
 
     async def stop(self) -> None:
         """Ends the engine."""
@@ -72,6 +94,10 @@ class NullRunningEngine:
     def kill(self) -> None:
         """Ends the engine as a crash does."""
         self._is_alive = False
+
+
+async def _at_once() -> None:
+    """Waits for nothing."""
 
 
 def answer(path: str, body: JsonObject) -> tuple[int, JsonObject]:
@@ -84,6 +110,8 @@ def answer(path: str, body: JsonObject) -> tuple[int, JsonObject]:
     text, generated, finish_reason = _generate(body)
     usage = {"prompt_tokens": _count(asked), "completion_tokens": generated, "total_tokens": _count(asked) + generated}
     choice: JsonObject = {"index": 0, "finish_reason": finish_reason}
+    if body.get("logprobs"):
+        choice = {**choice, "logprobs": _logprobs(text.split(), is_chat=path == CHAT_PATH)}
     if path == CHAT_PATH:
         choice = {**choice, "message": {"role": "assistant", "content": text}}
     else:
@@ -91,23 +119,70 @@ def answer(path: str, body: JsonObject) -> tuple[int, JsonObject]:
     return 200, {"id": "null", "created": 0, "model": MODEL, "choices": [choice], "usage": usage}
 
 
-async def app(
-    scope: Mapping[str, Any],
-    receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-    send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
-) -> None:
-    """The null engine as an ASGI application, to be served on a port and used by its URL."""
-    if scope["type"] != "http":
-        raise NotImplementedError(f"the null engine speaks HTTP only, not {scope['type']}")
-    content, has_more = b"", True
-    while has_more:
-        message = await receive()
-        content += message.get("body", b"")
-        has_more = message.get("more_body", False)
-    status, document = _route(scope["method"], scope["path"], content)
-    headers = [(b"content-type", b"application/json")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": json.dumps(document).encode()})
+def chunks_of(path: str, reply: Mapping[str, Any]) -> Iterator[JsonObject]:
+    """Yields a reply in chunks: a word each, then the finish reason, then the usage, as vLLM does."""
+    ((choice,), usage) = reply["choices"], reply["usage"]
+    is_chat = path == CHAT_PATH
+    text = choice["message"]["content"] if is_chat else choice["text"]
+
+    def chunk(piece: str, finish_reason: str | None) -> JsonObject:
+        said: JsonObject = {"delta": {"content": piece}} if is_chat else {"text": piece}
+        return {"id": "null", "model": MODEL, "choices": [{"index": 0, "finish_reason": finish_reason, **said}]}
+
+    for word in re.findall(r"\s*\S+|\s+", text):
+        yield chunk(word, None)
+    yield chunk("", choice["finish_reason"])
+    yield {"id": "null", "model": MODEL, "choices": [], "usage": usage}
+
+
+Application = Callable[
+    [
+        Mapping[str, Any],
+        Callable[[], Awaitable[MutableMapping[str, Any]]],
+        Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ],
+    Awaitable[None],
+]
+
+
+def paced_app(chunk_s: float) -> Application:
+    """Returns the null engine as an ASGI application, to be served on a port and used by its URL.
+
+    Args:
+        chunk_s: how long a stream waits before each chunk, in seconds, as an engine that computes would.
+    """
+
+    async def app(
+        scope: Mapping[str, Any],
+        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
+        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
+    ) -> None:
+        if scope["type"] != "http":
+            raise NotImplementedError(f"the null engine speaks HTTP only, not {scope['type']}")
+        content, has_more = b"", True
+        while has_more:
+            message = await receive()
+            content += message.get("body", b"")
+            has_more = message.get("more_body", False)
+        status, document = _route(scope["method"], scope["path"], content)
+        is_stream = status == OK and scope["method"] == "POST" and json.loads(content).get("stream") is True
+        headers = [(b"content-type", b"text/event-stream" if is_stream else b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        if not is_stream:
+            await send({"type": "http.response.body", "body": json.dumps(document).encode()})
+            return
+        for chunk in chunks_of(scope["path"], document):
+            if chunk_s:
+                await asyncio.sleep(chunk_s)
+            data = f"data: {json.dumps(chunk)}\n\n".encode()
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+        await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+
+    return app
+
+
+app = paced_app(0)
+"""The null engine that answers at once."""
 
 
 def _route(method: str, path: str, content: bytes) -> tuple[int, JsonObject]:
@@ -134,6 +209,13 @@ def _generate(body: JsonObject) -> tuple[str, int, str]:
         if found is not None:
             return text[:found], generated, "stop"
     return text, min(allowed, REPLY_WORDS), "length" if allowed <= REPLY_WORDS else "stop"
+
+
+def _logprobs(words: list[str], *, is_chat: bool) -> JsonObject:
+    """Returns what every word is equally sure of."""
+    if is_chat:
+        return {"content": [{"token": word, "logprob": LOGPROB, "top_logprobs": []} for word in words]}
+    return {"tokens": list(words), "token_logprobs": [LOGPROB] * len(words)}
 
 
 def _count(asked: JsonValue) -> int:

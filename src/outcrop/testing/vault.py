@@ -70,6 +70,10 @@ class FakeVault:
             raise IntegrityError(f"file {path} of artifact {artifact_id} is shorter than it was sealed")
         return bytes(data[start:end])
 
+    def reader(self, artifact_id: str, path: str) -> _FakeReader:
+        """Opens a sealed file for threads that read it."""
+        return _FakeReader(bytes(self._file(artifact_id, path)))
+
     async def size(self, artifact_id: str, path: str) -> int:
         """Returns the size of a sealed file in bytes."""
         return len(self._file(artifact_id, path))
@@ -129,3 +133,17 @@ class _FakePart:
         """Ends the part."""
         self._vault.uploads[self._upload][self._number] = self._data
         return f"r{self._number}"
+
+
+class _FakeReader:
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def read_into(self, offset: int, target: memoryview) -> None:
+        """Fills the target from an offset. Raises IntegrityError for less."""
+        if offset + len(target) > len(self._data):
+            raise IntegrityError("the file is shorter than it was sealed")
+        target[:] = self._data[offset : offset + len(target)]
+
+    def close(self) -> None:
+        """Ends the reading."""

@@ -15,6 +15,9 @@ from outcrop.wire.request import HttpRequest
 FindPrincipal = Callable[[str], Principal | None]
 """From an access key id, or from an API key, to its holder; None for unknown ones."""
 
+_REFUSAL_FRESH_S = 0.05
+"""So that a flood of wrong keys asks the catalog twenty times a second and not more."""
+
 _HASHED_HERE_BYTES = 256 * 1024
 """Larger bodies are hashed in a thread, so that 25 MB of them (15 ms and more) do not hold up every other request."""
 
@@ -26,6 +29,15 @@ class Identity:
     principal_arn: str
     account: str
     region: str
+    access_key_id: str
+
+
+class Refresh(Protocol):
+    """Reads the principals anew, if what is known is older than this and has changed; says whether it had."""
+
+    async def __call__(self, *, older_than_s: float = ...) -> bool:
+        """Raises UnavailableError."""
+        ...
 
 
 class Authenticator(Protocol):
@@ -94,6 +106,27 @@ class SchemeAuthenticator:
         return await chosen.authenticate(request)
 
 
+class FreshAuthenticator:
+    """Looks for newer principals: now and then before it asks another authenticator, and always before a refusal.
+
+    So a key that was just made works at once, and one that was taken away soon does not.
+    """
+
+    def __init__(self, inner: Authenticator, refresh: Refresh) -> None:
+        self._inner = inner
+        self._refresh = refresh
+
+    async def authenticate(self, request: HttpRequest) -> Identity:
+        """Returns the sender. Raises AuthenticationError, and UnavailableError when nobody can tell."""
+        await self._refresh()
+        try:
+            return await self._inner.authenticate(request)
+        except AuthenticationError:
+            if not await self._refresh(older_than_s=_REFUSAL_FRESH_S):
+                raise
+            return await self._inner.authenticate(request)
+
+
 class UnsignedAuthenticator:
     """Believes everybody to be one principal: for `--auth none`, on loopback only. Reads no more than the region."""
 
@@ -119,4 +152,6 @@ def _secrets_of(find_principal: FindPrincipal) -> sigv4.FindSecret:
 def _identity(principal: Principal | None, region: str) -> Identity:
     if principal is None:  # forgotten between the two look-ups
         raise AuthenticationError("UnrecognizedClientException", sigv4.UNRECOGNIZED)
-    return Identity(principal_arn=principal.arn, account=principal.account, region=region)
+    return Identity(
+        principal_arn=principal.arn, account=principal.account, region=region, access_key_id=principal.access_key_id
+    )

@@ -103,19 +103,21 @@ def unchecked_patterns(shapes: Iterable[Shape]) -> list[str]:
 def _compile(pattern: str) -> Callable[[object], bool] | None:
     options = re2.Options()
     options.log_errors = False
+    options.never_capture = True
     try:
-        fullmatch = re2.compile(pattern, options).fullmatch
+        # Over UTF-8 bytes: for text, the wrapper counts characters to tell where groups lie, which nobody asks.
+        fullmatch = re2.compile(pattern.encode(), options).fullmatch
     except re2.error:
         return None
 
     @lru_cache(maxsize=_REMEMBERED_VALUES)
     def matches_short(value: str) -> bool:
-        return fullmatch(value) is not None
+        return fullmatch(value.encode()) is not None
 
     def matches(value: object) -> bool:
         # The same few names and ARNs are asked for again and again, and a look-up is a fraction of a match.
         text = cast("str", value)
-        return matches_short(text) if len(text) <= _REMEMBERED_CHARACTERS else fullmatch(text) is not None
+        return matches_short(text) if len(text) <= _REMEMBERED_CHARACTERS else fullmatch(text.encode()) is not None
 
     return matches
 

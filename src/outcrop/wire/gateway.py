@@ -6,7 +6,8 @@ answered as a fault; this is the only module of the server that catches everythi
 
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,13 +21,17 @@ from outcrop.wire.client import ClientGoneError, while_connected
 from outcrop.wire.constraints import unchecked_patterns
 from outcrop.wire.faults import Fault, answer_fault, fault_of
 from outcrop.wire.plan import Plan, prepare
+from outcrop.wire.refusals import BodyBrokenError
 from outcrop.wire.request import HttpRequest, read_body, read_headers
 from outcrop.wire.router import Route, Router
 from outcrop.wire.serialize import Answer
 from outcrop.wire.service import Operation, load_operations
+from outcrop.wire.trail import Record, record_of
 
 CLIENT_GONE = 499
 """What the log calls the status of a request whose client left before the answer; never sent."""
+
+_LOOKING = ("Get", "List")
 
 _log = structlog.get_logger(__name__)
 
@@ -58,16 +63,21 @@ class _Stream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Served:
-    """What the log tells of an answer."""
+    """What the log and the trail tell of an answer."""
 
     status: int
-    error: str | None = None
+    fault: Fault | None = None
+    caller: Caller | None = None
+    """None when the request did not prove who sent it."""
+    params: Mapping[str, Any] | None = field(default=None, repr=False)
+    output: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 class Gateway:
     """Serves the operations that have a handler; paths of Outcrop's own go to another application.
 
     `observe` is told operation (empty where there is none), status and seconds of each request.
+    `trail` is given the CloudTrail record of each call of an operation, whoever made it.
     `own_prefixes` are those paths, such as `/health`: each with all that lies below it, but `/` alone.
     """
 
@@ -80,6 +90,7 @@ class Gateway:
         other: ASGIApp,
         own_prefixes: tuple[str, ...] = (),
         observe: Callable[[str, int, float], None] = lambda _operation, _status, _seconds: None,
+        trail: Callable[[Record], None] | None = None,
         body_timeout_s: float = 60.0,
         new_request_id: Callable[[], str] = make_request_id,
     ) -> None:
@@ -90,6 +101,7 @@ class Gateway:
         self._router = Router(operations)
         self._authenticator = authenticator
         self._observe = observe
+        self._trail = trail
         self._clock = clock
         self._other = other
         self._own_paths = frozenset(prefix.encode() for prefix in own_prefixes)
@@ -104,17 +116,37 @@ class Gateway:
             return
         started = self._clock.monotonic()
         exchange = _Exchange(scope=scope, receive=receive, send=send, request_id=self._new_request_id())
-        operation, served = await self._serve(exchange)
+        # Every line that is logged on behalf of the request says which one it is.
+        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            operation, served = await self._serve(exchange)
         seconds = self._clock.monotonic() - started
         name = None if operation is None else operation.name
         self._observe(name or "", served.status, seconds)
-        _log.info(
+        # Clients poll, and `outcrop jobs watch` does: what only looks is told in the audit log, and here when it fails.
+        is_quiet = served.fault is None and name is not None and name.startswith(_LOOKING)
+        (_log.debug if is_quiet else _log.info)(
             "request_served",
             operation=name,
             status=served.status,
-            error=served.error,
+            error=None if served.fault is None else served.fault.code,
             ms=round(seconds * 1000, 3),
             request_id=exchange.request_id,
+        )
+        if self._trail is not None and operation is not None and served.status != CLIENT_GONE:
+            self._trail(self._record(exchange, operation, served))
+
+    def _record(self, exchange: _Exchange, operation: Operation, served: _Served) -> Record:
+        return record_of(
+            operation,
+            at=self._clock.now(),
+            event_id=self._new_request_id(),
+            request_id=exchange.request_id,
+            source_ip=_source_ip(exchange),
+            user_agent=_user_agent(exchange),
+            caller=served.caller,
+            params=served.params,
+            output=served.output,
+            fault=served.fault,
         )
 
     def _is_own(self, raw_path: bytes) -> bool:
@@ -128,6 +160,9 @@ class Gateway:
             plan = self._plans[operation.name]
             request = await self._read(exchange, plan)
         except ClientGoneError:
+            # Gone, or still there with a body that is broken: ASGI tells no difference, and to whom nothing is sent,
+            # Granian sends a 500 of its own.
+            await self._refuse(exchange, BodyBrokenError(), operation)
             return operation, _Served(status=CLIENT_GONE)
         except Exception as error:  # noqa: BLE001 - the last step: whatever it is becomes a fault
             return operation, await self._refuse(exchange, error, operation)
@@ -151,31 +186,33 @@ class Gateway:
         )
 
     async def _answer(self, exchange: _Exchange, plan: Plan, route: Route, request: HttpRequest) -> _Served:
+        caller: Caller | None = None
+        params: Mapping[str, Any] | None = None
         try:
-            call = await self._admit(exchange, plan, route, request)
-            reply = await plan.handle(call)
+            caller = await self._identify(exchange, request)
+            params = plan.parse(route.labels, request)
+            plan.validate(params)
+            reply = await plan.handle(Call(operation=plan.operation.name, params=params, caller=caller))
             answer = _with_headers(plan.serialize(reply.output), reply.headers)
             stream = await _open_stream(plan, reply)
         except Exception as error:  # noqa: BLE001 - the last step: whatever it is becomes a fault
-            return await self._refuse(exchange, error, plan.operation)
+            refused = await self._refuse(exchange, error, plan.operation)
+            return replace(refused, caller=caller, params=params)
         if stream is None:
             await _send_whole(exchange, answer)
         else:
             await self._send_stream(exchange, answer, stream)
-        return _Served(status=answer.status)
+        return _Served(status=answer.status, caller=caller, params=params, output=reply.output)
 
-    async def _admit(self, exchange: _Exchange, plan: Plan, route: Route, request: HttpRequest) -> Call:
+    async def _identify(self, exchange: _Exchange, request: HttpRequest) -> Caller:
         identity = await self._authenticator.authenticate(request)
-        params = plan.parse(route.labels, request)
-        plan.validate(params)
-        client = exchange.scope.get("client")
-        caller = Caller(
+        return Caller(
             principal_arn=identity.principal_arn,
             tenant=Tenant(account=identity.account, region=identity.region),
             request_id=exchange.request_id,
-            source_ip=client[0] if client else "",
+            source_ip=_source_ip(exchange),
+            access_key_id=identity.access_key_id,
         )
-        return Call(operation=plan.operation.name, params=params, caller=caller)
 
     async def _send_stream(self, exchange: _Exchange, answer: Answer, stream: _Stream) -> None:
         try:
@@ -202,7 +239,7 @@ class Gateway:
     async def _refuse(self, exchange: _Exchange, error: Exception, operation: Operation | None) -> _Served:
         fault = self._fault(exchange, error, operation)
         await _send_whole(exchange, answer_fault(fault))
-        return _Served(status=fault.status, error=fault.code)
+        return _Served(status=fault.status, fault=fault)
 
     def _fault(self, exchange: _Exchange, error: Exception, operation: Operation | None) -> Fault:
         fault = fault_of(error, operation)
@@ -210,6 +247,15 @@ class Gateway:
             name = None if operation is None else operation.name
             _log.error("request_failed", operation=name, request_id=exchange.request_id, exc_info=error)
         return fault
+
+
+def _source_ip(exchange: _Exchange) -> str:
+    client = exchange.scope.get("client")
+    return client[0] if client else ""
+
+
+def _user_agent(exchange: _Exchange) -> str:
+    return next((value.decode("latin-1") for name, value in exchange.scope["headers"] if name == b"user-agent"), "")
 
 
 async def _open_stream(plan: Plan, reply: Reply) -> _Stream | None:
@@ -226,7 +272,9 @@ def _with_headers(answer: Answer, headers: Mapping[str, str]) -> Answer:
 
 async def _send_whole(exchange: _Exchange, answer: Answer) -> None:
     await _send_start(exchange, answer, [(b"content-length", str(len(answer.body)).encode())])
-    await exchange.send({"type": "http.response.body", "body": answer.body})
+    # Over HTTP/2 the HTTP server does not do this for us.
+    body = b"" if exchange.scope["method"] == "HEAD" else answer.body
+    await exchange.send({"type": "http.response.body", "body": body})
 
 
 async def _send_start(exchange: _Exchange, answer: Answer, more: list[tuple[bytes, bytes]]) -> None:

@@ -23,6 +23,13 @@ class BodyTooLargeError(ValidationError):
         self.limit_bytes = limit_bytes
 
 
+class BodyBrokenError(SerializationError):
+    """The body broke off, or its chunks are none; the caller must send it whole."""
+
+    def __init__(self) -> None:
+        super().__init__("The request body ended before it was complete.")
+
+
 class BodyTimeoutError(ValidationError):
     """The body did not arrive in time; the caller must send faster. Answered like BodyTooLargeError."""
 

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_OFFSET_CHARACTERS = len("+00:00")
 _EPOCH = re.compile(r"-?\d{1,12}(?:\.\d{1,9})?", re.ASCII)
 
 
@@ -24,4 +25,5 @@ def format_timestamp(value: datetime) -> str:
     """Writes a time as AWS does: `2024-08-13T23:38:42.457Z`. Raises ValueError for a time without a zone."""
     if value.utcoffset() is None:
         raise ValueError(value)
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    moment = value if value.tzinfo is UTC else value.astimezone(UTC)
+    return moment.isoformat(timespec="milliseconds")[:-_OFFSET_CHARACTERS] + "Z"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import httpx
 import pytest
 
 from outcrop.adapters.engine_http import EngineHttp, translated
 from outcrop.errors import EngineError, ModelFailedError, ModelTimeoutError
+from outcrop.records import JsonObject
 
 pytestmark = pytest.mark.anyio
 
@@ -106,6 +107,57 @@ async def test_every_error_of_the_transport_is_translated(kind: type[httpx.Reque
     assert isinstance(caught.value.__cause__, kind)
     assert "it broke" not in str(caught.value)
     assert type(translated(kind("it broke"))) is type(caught.value)
+
+
+async def streamed(pool: EngineHttp) -> list[JsonObject]:
+    """All chunks of a stream."""
+    return [chunk async for chunk in pool.stream("/v1/completions", {"prompt": "x"})]
+
+
+async def test_a_stream_is_asked_for_with_its_usage() -> None:
+    """The chunks come as they are, up to OpenAI's last event."""
+    seen: list[httpx.Request] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, content=b'data: {"a": 1}\n\ndata: {"b": 2}\n\ndata: [DONE]\n\ndata: {}\n\n')
+
+    assert await streamed(engine(handler)) == [{"a": 1}, {"b": 2}]
+    asked = {"prompt": "x", "stream": True, "stream_options": {"include_usage": True}}
+    assert json.loads(seen[0].content) == asked
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "kind", "message"),
+    [
+        (400, b'{"error": {"message": "too long"}}', ModelFailedError, "refused this request: too long"),
+        (500, b"Traceback", ModelFailedError, "answered with status 500"),
+        (200, b'data: {"error": "no memory"}\n\n', ModelFailedError, "answered with status 500"),
+        (200, b'data: {"error": {"code": 400, "message": "bad"}}\n\n', ModelFailedError, "request: bad"),
+        (200, b'data: {"error": "say "no""}\n\n', EngineError, "other than JSON"),
+        (302, b"", EngineError, "status 302"),
+    ],
+)
+async def test_what_goes_wrong_with_a_stream_is_told(
+    status: int, content: bytes, kind: type[Exception], message: str
+) -> None:
+    """Before the first chunk, and in a chunk."""
+    with pytest.raises(kind, match=message):
+        await streamed(answering(status, content))
+
+
+async def test_an_engine_that_dies_in_a_stream_is_an_engine_error() -> None:
+    """What came before is passed on."""
+
+    async def dying() -> AsyncIterator[bytes]:
+        yield b'data: {"a": 1}\n\n'
+        raise httpx.RemoteProtocolError("gone")
+
+    chunks = engine(lambda _: httpx.Response(200, content=dying())).stream("/v1/completions", {})
+
+    assert await anext(chunks) == {"a": 1}
+    with pytest.raises(EngineError, match="RemoteProtocolError"):
+        await anext(chunks)
 
 
 @pytest.mark.parametrize(("status", "is_healthy"), [(200, True), (503, False), (404, False)])

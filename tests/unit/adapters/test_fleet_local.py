@@ -11,7 +11,7 @@ import pytest
 from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.errors import EngineError, IntegrityError, KeyUnavailableError
-from outcrop.ports import RunningEngine
+from outcrop.ports import RunningEngine, WriteAt
 from outcrop.records import ArtifactRef, ServableModel
 from outcrop.testing.null_engine import NullEngine, NullRunningEngine
 
@@ -40,12 +40,12 @@ class Artifact:
         """Path and size in bytes of the file."""
         return [("config.json", 2)]
 
-    async def read_into(self, path: str, target: memoryview) -> None:
+    async def unseal(self, path: str, write: WriteAt) -> None:
         """Fills the file, or fails."""
         assert path == "config.json"
         if self._failure is not None:
             raise self._failure
-        target[:] = b"{}"
+        write(0, b"{}")
 
 
 def names(folder: Path) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from outcrop.adapters.memory_limits import available_bytes
+from outcrop.adapters.memory_limits import available_bytes, total_bytes
 
 GIB = 1 << 30
 
@@ -81,3 +81,21 @@ def test_where_nothing_is_known_nothing_is_said(tmp_path: Path) -> None:
 def test_this_machine_has_memory() -> None:
     """The real files are read."""
     assert (available_bytes() or 1) > 0
+
+
+def test_in_all_there_is_what_the_machine_has(root: Path) -> None:
+    """However much of it is taken now."""
+    write(root / "proc/meminfo", f"MemTotal: {16 * GIB // 1024} kB\nMemAvailable: 5 kB\n")
+
+    assert total_bytes(root) == 16 * GIB
+
+
+def test_in_all_there_is_no_more_than_a_group_may_have(root: Path) -> None:
+    """The tightest of them, whatever it uses."""
+    write(root / "proc/meminfo", f"MemTotal: {16 * GIB // 1024} kB\n")
+    write(root / "proc/self/cgroup", "0::/pod/box\n")
+    write(root / "sys/fs/cgroup/pod/box/memory.max", 4 * GIB)
+    write(root / "sys/fs/cgroup/pod/box/memory.current", 3 * GIB)
+    write(root / "sys/fs/cgroup/pod/memory.max", 2 * GIB)
+
+    assert total_bytes(root) == 2 * GIB

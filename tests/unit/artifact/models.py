@@ -12,6 +12,7 @@ from outcrop.artifact.architectures import BY_ARCHITECTURE
 from outcrop.artifact.examine import examine
 from outcrop.artifact.fields import Fields
 from outcrop.artifact.finding import Finding
+from outcrop.artifact.host import Host
 from outcrop.artifact.report import Report
 from outcrop.artifact.safetensors import DTYPE_BITS
 from outcrop.artifact.snapshot import ModelSnapshot, header_end, plan_reading, weights_of
@@ -140,7 +141,7 @@ class Model:
 
     def examined(self, *supported: str) -> Report:
         """What is found about it."""
-        return examine(self.snapshot(), supported_by_engine=frozenset(supported))
+        return examine(self.snapshot(), host=Host(architectures=lambda: frozenset(supported)))
 
 
 def healthy(config: Mapping[str, Any] = CONFIG) -> Model:

@@ -4,9 +4,11 @@ import json
 from typing import Any
 
 import pytest
-from tests.unit.artifact.models import CONFIG, healthy, ids, only
+from tests.unit.artifact.models import CONFIG, healthy, ids, only, shapes_of, tokenizer, weights
 
+from outcrop.artifact.examine import examine
 from outcrop.artifact.finding import Severity
+from outcrop.artifact.host import Host
 
 
 def test_an_unsupported_architecture_is_named_with_those_that_are() -> None:
@@ -28,6 +30,80 @@ def test_what_the_engine_runs_beyond_the_list_is_accepted_unchecked() -> None:
     assert not report.is_importable("bedrock")
     assert report.facts is not None
     assert (report.facts.architecture, report.facts.context_length) == ("gemma", 64)
+
+
+def test_what_the_engine_does_not_run_is_a_warning_when_checking() -> None:
+    """Of those that AWS imports: people check here what they will run there. What is not known is not said."""
+    model = healthy()
+
+    found = only(model.examined("GemmaForCausalLM"), "architecture.not_run_here")
+
+    assert (found.outcrop, found.bedrock) == (Severity.WARNING, Severity.NOTE)
+    assert ids(model.examined("LlamaForCausalLM")) == set()
+    assert ids(model.examined()) == set()
+
+
+def test_what_the_engine_does_not_run_is_an_error_when_importing() -> None:
+    """Before a byte moves, not when the copied model is to be proven; whatever the profile."""
+    host = Host(architectures=lambda: frozenset({"GemmaForCausalLM"}), must_run=True)
+
+    found = only(examine(healthy().snapshot(), host=host), "architecture.not_run_here")
+
+    assert (found.outcrop, found.bedrock) == (Severity.ERROR, Severity.ERROR)
+
+
+def test_beyond_the_list_unusual_members_are_no_mistake() -> None:
+    """Other names, lists where others have numbers: what cannot be read is not judged by."""
+    model = healthy().configured(
+        architectures=["GPT2LMHeadModel"],
+        model_type="gpt2",
+        hidden_size=...,
+        num_attention_heads=...,
+        num_hidden_layers=...,
+        max_position_embeddings=...,
+        vocab_size=...,
+        num_key_value_heads=[2, 2],
+        n_embd=16,
+        n_head=4,
+        n_layer=2,
+        n_positions=32,
+    )
+
+    report = model.examined("GPT2LMHeadModel")
+
+    assert ids(report) == {"architecture.beyond_bedrock"}
+    assert report.facts is not None
+    assert report.facts.context_length == 32
+
+
+def test_beyond_the_list_a_tokenizer_is_held_against_the_embeddings_themselves() -> None:
+    """Configurations may leave the vocabulary's size to a default that is not known here."""
+    model = healthy().configured(architectures=["GemmaForCausalLM"], model_type="gemma", vocab_size=...)
+
+    report = model.having({"tokenizer.json": tokenizer(21)}).examined("GemmaForCausalLM")
+
+    assert "tokenizer.vocabulary_too_large" in ids(report)
+
+
+def test_beyond_the_list_an_adapter_that_was_not_merged_is_an_error() -> None:
+    """The engine would pass over its tensors, and fill the model's own with random numbers."""
+    shapes = {name.replace("_proj.weight", "_proj.lora_A.weight"): shape for name, shape in shapes_of(CONFIG).items()}
+    model = healthy().configured(architectures=["GemmaForCausalLM"]).having({"model.safetensors": weights(shapes)})
+
+    report = model.examined("GemmaForCausalLM")
+
+    assert ids(report) == {"architecture.beyond_bedrock", "tensor.adapter"}
+    assert not report.is_importable("outcrop")
+
+
+def test_a_vision_tower_makes_a_model_multimodal_beyond_the_list_too() -> None:
+    """The table of a family says it otherwise."""
+    model = healthy().configured(architectures=["Gemma3ForConditionalGeneration"], vision_config={"depth": 1})
+
+    fit = model.examined("Gemma3ForConditionalGeneration").fit
+
+    assert fit is not None
+    assert fit.modality == "multimodal"
 
 
 @pytest.mark.parametrize("value", [..., None, [], "LlamaForCausalLM", [1], {}])

@@ -44,6 +44,16 @@ def test_default_rope_parameters_become_a_theta() -> None:
     assert '"rope_theta": 10000.0, "rope_scaling": null' in found.cure
 
 
+def test_mllamas_default_is_written_out() -> None:
+    """Its class in 4.51.3 fails on a null, which was tried."""
+    mllama = {"architectures": ["MllamaForConditionalGeneration"], "model_type": "mllama", "vision_config": {}}
+    text = {**CONFIG, "rope_parameters": {"rope_theta": 500000.0, "rope_type": "default"}}
+
+    found = only(healthy().configured(**mllama, text_config=text).examined(), "config.rope_parameters")
+
+    assert '"rope_scaling": {"rope_type": "default"} in text_config' in found.cure
+
+
 def test_both_forms_side_by_side_are_fine() -> None:
     """A config that every version reads the same has no finding."""
     model = healthy().configured(

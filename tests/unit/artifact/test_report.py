@@ -88,6 +88,17 @@ def test_several_errors_are_counted_and_numbered() -> None:
     )
 
 
+def test_errors_with_one_cure_are_told_once() -> None:
+    """A model that lacks a thousand tensors has room for what else is wrong with it."""
+    alike = [E.found("model.safetensors", f"lacks tensor {number}.", cure="Mend it.") for number in range(3)]
+
+    summary = Report.collect([*alike, found(E)]).summary()
+
+    assert summary == (
+        "4 errors. (1) model.safetensors: lacks tensor 0. And 2 more like it. Mend it. (2) file0: is broken. Mend it."
+    )
+
+
 def test_a_summary_stays_within_its_limit() -> None:
     """SPEC 2.0.18: 2,048 characters; what does not fit is counted."""
     report = Report.collect(found(E, number) for number in range(1000))

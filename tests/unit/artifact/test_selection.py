@@ -32,7 +32,7 @@ def test_a_sharded_model_is_taken_with_its_index() -> None:
     ]
     assert selection.ignored == {
         "model-00003-of-00003.safetensors": "the index does not name it",
-        "consolidated.safetensors": "the same weights in another layout, which is not read here",
+        "consolidated.safetensors": "it holds the weights in their maker's own layout",
     }
 
 

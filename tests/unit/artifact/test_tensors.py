@@ -105,15 +105,30 @@ def test_names_that_a_training_tool_wrapped_give_one_finding(prefix: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "cure"),
+    ("name", "identifier", "cure"),
     [
-        ("model.layers.0.self_attn.q_proj.lora_A.weight", "merge_and_unload"),
-        ("model.layers.0.self_attn.q_proj.qweight", "before it was quantised"),
+        ("lora_A.weight", "tensor.adapter", "merge_and_unload"),
+        ("base_layer.weight", "tensor.adapter", "merge_and_unload"),
+        ("qweight", "tensor.quantised", "before it was quantised"),
     ],
 )
-def test_names_give_away_what_to_do(name: str, cure: str) -> None:
-    """Adapters are merged, quantised models are replaced."""
-    assert cure in only(with_shapes({**shapes_of(CONFIG), name: (4, 4)}).examined(), "tensor.unexpected").cure
+def test_names_give_away_what_to_do(name: str, identifier: str, cure: str) -> None:
+    """Adapters are merged, quantised models are replaced; it is told once, and not what is missing for it."""
+    shapes = {path.replace("_proj.weight", f"_proj.{name}"): shape for path, shape in shapes_of(CONFIG).items()}
+
+    report = with_shapes(shapes).examined()
+
+    assert ids(report) == {identifier}
+    assert cure in only(report, identifier).cure
+
+
+def test_a_tools_tensor_hides_nothing_else() -> None:
+    """One of them, beside a model that lacks others, is told beside those."""
+    shapes = {name: shape for name, shape in shapes_of(CONFIG).items() if "layers.1." not in name}
+
+    report = with_shapes({**shapes, "model.layers.0.self_attn.q_proj.lora_A.weight": (4, 4)}).examined()
+
+    assert ids(report) == {"tensor.adapter", "tensor.missing"}
 
 
 def test_the_layout_of_transformers_5_is_an_error_for_bedrock_only() -> None:
@@ -152,7 +167,7 @@ def test_the_three_precisions_are_fine(dtype: str) -> None:
     """SPEC 4.3.3."""
     report = with_shapes(shapes_of(CONFIG), dtype).examined()
 
-    assert report.findings == ()
+    assert ids(report) == ({"tensor.wide"} if dtype == "F32" else set())
     assert report.fit is not None
     assert report.fit.precisions == (dtype,)
 

@@ -1,6 +1,7 @@
 """The paths beside AWS's."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from starlette.requests import Request
@@ -11,8 +12,9 @@ from outcrop.arn import Tenant
 from outcrop.console.app import ConsoleServices, console_app
 from outcrop.console.metrics import Metrics
 from outcrop.errors import AuthenticationError
+from outcrop.records import Stage
 from outcrop.testing.catalog import FakeCatalog
-from outcrop.testing.clock import FakeClock
+from outcrop.testing.clock import BEGIN, FakeClock
 from outcrop.testing.vault import FakeVault
 
 
@@ -23,19 +25,25 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def client_as(metrics: Metrics) -> Callable[[Tenant | None], TestClient]:
+def catalog() -> FakeCatalog:
+    """A catalog with one job."""
+    made = FakeCatalog()
+    made.job_rows[sample_job().id] = sample_job()
+    return made
+
+
+@pytest.fixture
+def client_as(metrics: Metrics, catalog: FakeCatalog) -> Callable[[Tenant | None], TestClient]:
     """A client whose requests are a tenant's, or nobody's."""
-    catalog = FakeCatalog()
-    catalog.job_rows[sample_job().id] = sample_job()
 
     def make(tenant: Tenant | None) -> TestClient:
-        async def tenant_of(_request: Request, _body: bytes) -> Tenant:
+        async def admit(_request: Request, _body: bytes, _identifier: str) -> Tenant:
             if tenant is None:
                 raise AuthenticationError("MissingAuthenticationTokenException", "Missing Authentication Token")
             return tenant
 
         services = ConsoleServices(
-            jobs=catalog.jobs, vault=FakeVault(), clock=FakeClock(), metrics=metrics, tenant_of=tenant_of
+            jobs=catalog.jobs, vault=FakeVault(), clock=FakeClock(), metrics=metrics, admit=admit
         )
         return TestClient(console_app(services))
 
@@ -77,3 +85,17 @@ def test_health_and_metrics_need_no_signature(
     assert 'outcrop_requests_total{operation="InvokeModel",status="200"} 1.0' in text
     assert 'outcrop_import_jobs{stage="Queued"} 1.0' in text
     assert "job-1" not in text
+
+
+def test_events_end_with_the_job(client_as: Callable[[Tenant | None], TestClient], catalog: FakeCatalog) -> None:
+    """An ended job has one; its ARN may be written either way."""
+    ended = replace(sample_job(), stage=Stage.FAILED, ended_at=BEGIN, failure_message="why")
+    catalog.job_rows[ended.id] = ended
+
+    for identifier in ("job-1", ended.arn, ended.arn.replace("/", "%2F")):
+        answer = client_as(TENANT).get(f"/outcrop/import-jobs/{identifier}/events")
+
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+        assert answer.text.startswith("event: progress\ndata: {")
+        assert '"failureMessage": "why"' in answer.text
+    assert client_as(None).get("/outcrop/import-jobs/job-1/events").status_code == 403

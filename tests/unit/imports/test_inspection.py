@@ -96,7 +96,7 @@ def test_a_longer_header_takes_a_second_read_for_the_rest() -> None:
 
 
 def test_many_shards_are_read_at_once_within_bounds() -> None:
-    """Two hundred shards take four rounds, not two hundred."""
+    """Two hundred shards take two rounds, not two hundred."""
     files = {f"model-{number:05}-of-00200.safetensors": framed(b"{}", 0) for number in range(1, 201)}
     store = CountingStore(files)
 

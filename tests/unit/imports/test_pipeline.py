@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
-from tests.samples import TENANT, sample_job
+from tests.samples import TENANT, sample_job, sample_reading
 
+from outcrop.artifact.host import ANYWHERE, Host
 from outcrop.errors import EngineError, OutcropError, ProofFailedError, SourceChangedError, UnavailableError
 from outcrop.imports.job import ENDED
 from outcrop.imports.pipeline import ImportPipeline
@@ -45,8 +46,9 @@ class World:
     catalog: FakeCatalog = field(default_factory=FakeCatalog)
     clock: FakeClock = field(default_factory=FakeClock)
     records: dict[str, JsonValue] = field(default_factory=dict)
-    drained: list[str] = field(default_factory=list)
+    retired: list[str] = field(default_factory=list)
     prove: Callable[[ServableModel, ModelFacts], Awaitable[JsonObject]] | None = None
+    host: Host = ANYWHERE
 
     def tools(self) -> ImportTools:
         """The tools of this world's imports."""
@@ -57,13 +59,14 @@ class World:
         async def prove(_model: ServableModel, _facts: ModelFacts) -> JsonObject:
             return EVIDENCE
 
-        async def drain(arn: str) -> None:
-            self.drained.append(arn)
+        async def retire(arn: str) -> None:
+            self.retired.append(arn)
 
         made = iter(range(1000))
         return ImportTools(
             jobs=self.catalog.jobs,
             models=self.catalog.models,
+            artifacts=self.catalog.artifacts,
             vault=self.vault,
             staging=self.vault,
             journal=self.journal,
@@ -71,8 +74,8 @@ class World:
             clock=self.clock,
             open_source=open_source,
             prove=self.prove or prove,
-            drain=drain,
-            supported_by_engine=frozenset,
+            retire=retire,
+            host=self.host,
             random_bytes=lambda count: hashlib.shake_256(str(next(made)).encode()).digest(count),
             profile="outcrop",
             outage_s=60,
@@ -111,7 +114,7 @@ def require_nothing_left(world: World) -> None:
     assert (world.vault.staged, world.vault.published, world.vault.uploads) == ({}, {}, {})
     assert world.journal.files == {}
     assert world.catalog.model_rows == {}
-    assert world.drained == [sample_job().model_arn]
+    assert world.retired == [sample_job().model_arn]
     assert world.catalog.job_rows[sample_job().id].wrapped_key is None
 
 
@@ -120,17 +123,14 @@ async def test_an_import_completes(world: World) -> None:
     job = await world.run()
 
     model = await world.catalog.models.get(TENANT, "model-1")
-    artifact = await open_artifact(
-        ServableModel(arn=model.arn, artifact=model.artifact), vault=world.vault, keys=world.keys
-    )
+    servable = ServableModel(arn=model.arn, artifact=model.artifact)
+    artifact = await open_artifact(servable, sample_reading(world.vault, world.keys))
     assert job.stage is Stage.COMPLETED
     assert job.wrapped_key is None
     assert (model.facts.architecture, model.facts.is_instruct, model.evidence) == ("llama", True, EVIDENCE)
     assert sorted(path for path, _ in artifact.files) == sorted(path.name for path in MODEL.iterdir())
-    for path, size in artifact.files:
-        plaintext = bytearray(size)
-        await artifact.read_into(path, memoryview(plaintext))
-        assert plaintext == (MODEL / path).read_bytes()
+    for path, _ in artifact.files:
+        assert await artifact.read(path) == (MODEL / path).read_bytes()
 
 
 async def test_the_stages_are_those_of_the_design(world: World) -> None:
@@ -148,6 +148,19 @@ async def test_the_stages_are_those_of_the_design(world: World) -> None:
         Stage.COMPLETED,
     ]
     assert job.progress.bytes_total == sum(path.stat().st_size for path in MODEL.iterdir())
+
+
+async def test_a_model_that_does_not_fit_here_fails_before_its_weights_move(world: World) -> None:
+    """The message has both numbers, and nothing was copied."""
+    world.host = Host(memory_bytes=1000, must_run=True)
+
+    job = await world.run()
+
+    assert job.stage is Stage.FAILED
+    assert job.failure_message is not None
+    assert "4.5 MB of memory; this machine has 1.0 KB" in job.failure_message
+    assert Stage.COPY not in [entry.stage for entry in job.progress.entries]
+    require_nothing_left(world)
 
 
 async def test_no_record_holds_the_key(world: World) -> None:
@@ -264,6 +277,7 @@ async def test_bytes_that_rot_in_the_vault_are_noticed(world: World) -> None:
 STEPS = [
     "plan",
     "check",
+    "share",
     "prepare",
     "copy",
     "verify",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from outcrop.errors import ModelNotReadyError, StorageError, ThrottledError
 from outcrop.records import ServableModel
 from outcrop.serving.copy_state import CopyState
-from outcrop.serving.fleet import UNKNOWN_LOAD_S, Fleet
+from outcrop.serving.fleet import UNKNOWN_LOAD_S, Fleet, FleetLimits
 from outcrop.testing.held_request import HeldRequest
 from outcrop.testing.null_host import NullHost
 from outcrop.testing.turned_clock import TurnedClock, settle
@@ -178,7 +180,47 @@ async def test_each_use_begins_the_idle_time_anew(
     assert not host.engines[models[0].arn].is_alive
 
 
+async def test_a_copy_that_is_kept_warm_stays(fleet: Fleet, host: NullHost, clock: TurnedClock, models: Models) -> None:
+    """However long nobody asks for it; one that died is replaced at the next request."""
+    kept = replace(models[0], is_kept_warm=True)
+    await fleet.warm(kept, hold_s=1)
+
+    for _ in range(5):
+        await clock.turn(300)
+    assert host.engines[kept.arn].is_alive
+
+    host.engines[kept.arn].kill()
+    await HeldRequest.once(fleet, kept)
+    assert len(host.started) == 2
+
+
 # --- room ---
+
+
+async def test_a_copy_that_is_kept_warm_makes_room_last(fleet: Fleet, host: NullHost, models: Models) -> None:
+    """The other idle copy goes, though it was used later; where there is no other, the kept one goes."""
+    a, b, c, d = (replace(model, is_kept_warm=place in (0, 2)) for place, model in enumerate(models))
+    for model in (a, b, c):
+        await HeldRequest.once(fleet, model)
+    assert [host.engines[model.arn].is_alive for model in (a, b, c)] == [True, False, True]
+
+    await HeldRequest.once(fleet, d)
+
+    assert [host.engines[model.arn].is_alive for model in (a, c, d)] == [False, True, True]
+
+
+async def test_one_copy_takes_so_many_requests_only(host: NullHost, clock: TurnedClock, models: Models) -> None:
+    """One more is throttled at once, and served when another has ended."""
+    fleet = Fleet(host, clock, FleetLimits(max_requests=2))
+    held = [await HeldRequest.begin(fleet, models[0]) for _ in range(2)]
+
+    with pytest.raises(ThrottledError, match="too many requests at once"):
+        await HeldRequest.once(fleet, models[0])
+    await held[0].end()
+    await HeldRequest.once(fleet, models[0])
+
+    await held[1].end()
+    await fleet.close()
 
 
 async def test_the_idle_copy_used_longest_ago_makes_room(

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from outcrop.errors import EngineError, ModelNotReadyError, UnavailableError
+from outcrop.errors import EngineError, ModelNotReadyError, NotFoundError, UnavailableError
 from outcrop.records import ServableModel
 from outcrop.serving.copy_state import CopyState
 from outcrop.serving.fleet import Fleet
@@ -124,6 +124,33 @@ async def test_draining_a_load_that_nobody_awaits_cancels_it(fleet: Fleet, host:
 
     assert host.cancelled == [models[0].arn]
     assert fleet.state_of(models[0].arn) is None
+
+
+async def test_a_retired_model_gets_no_copy_any_more(fleet: Fleet, host: NullHost, models: Models) -> None:
+    """Whoever read its record before it was deleted does not load it afterwards; others are not concerned."""
+    await HeldRequest.once(fleet, models[0])
+
+    await fleet.retire(models[0].arn)
+
+    assert not host.engines[models[0].arn].is_alive
+    with pytest.raises(NotFoundError):
+        await HeldRequest.once(fleet, models[0])
+    await HeldRequest.once(fleet, models[1])
+    assert len(host.started) == 2
+
+
+async def test_who_waits_for_the_drain_of_a_retired_model_is_told(fleet: Fleet, models: Models) -> None:
+    """What was asked before is served; what came during it is not found."""
+    held = await HeldRequest.begin(fleet, models[0])
+    retiring = asyncio.create_task(fleet.retire(models[0].arn))
+    await settle()
+    late = await HeldRequest.begin(fleet, models[0])
+
+    await held.end()
+    await retiring
+
+    with pytest.raises(NotFoundError):
+        await late.task
 
 
 async def test_closing_ends_every_copy(fleet: Fleet, host: NullHost, models: Models) -> None:

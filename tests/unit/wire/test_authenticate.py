@@ -11,6 +11,7 @@ from outcrop.errors import AuthenticationError
 from outcrop.records import Principal
 from outcrop.wire.authenticate import (
     BearerAuthenticator,
+    FreshAuthenticator,
     Identity,
     SchemeAuthenticator,
     SigV4Authenticator,
@@ -40,7 +41,7 @@ def test_account_is_the_principals_and_region_the_scopes(
 ) -> None:
     """The signature says who and where."""
     assert _identify(signed, sign(region="eu-west-1")) == Identity(
-        principal_arn=principal.arn, account="123456789012", region="eu-west-1"
+        principal_arn=principal.arn, account="123456789012", region="eu-west-1", access_key_id=principal.access_key_id
     )
 
 
@@ -70,7 +71,9 @@ def test_long_term_keys_are_looked_up(
     """A long-term key is its holder's, for the region of the server."""
     request = dataclasses.replace(sign(), headers={"authorization": "Bearer ABSKkey"})
 
-    assert _identify(bearing, request) == Identity(principal_arn=principal.arn, account="123456789012", region="local")
+    assert _identify(bearing, request) == Identity(
+        principal_arn=principal.arn, account="123456789012", region="local", access_key_id=principal.access_key_id
+    )
 
 
 @pytest.mark.parametrize("token", ["ABSKother", "", "bedrock-api-key-x"])
@@ -105,3 +108,40 @@ def test_without_authentication_everybody_is_the_principal(
     assert _identify(unsigned, dataclasses.replace(sign(), headers={})).region == "us-west-2"
     assert _identify(unsigned, sign(region="NOT A REGION")).region == "us-west-2"
     assert _identify(unsigned, sign()).principal_arn == principal.arn
+
+
+def _fresh(
+    clock: Any, known: dict[str, Principal], newer: dict[str, Principal]
+) -> tuple[FreshAuthenticator, list[float]]:
+    """Knows some principals, and others once it is asked for newer ones; and the ages that it was asked for."""
+    asked: list[float] = []
+
+    async def refresh(*, older_than_s: float = 1.0) -> bool:
+        asked.append(older_than_s)
+        if older_than_s == 1.0 or known == newer:
+            return False
+        known.clear()
+        known.update(newer)
+        return True
+
+    return FreshAuthenticator(SigV4Authenticator(known.get, clock), refresh), asked
+
+
+def test_a_key_that_was_just_made_works_at_once(
+    principal: Principal, clock: Any, sign: Callable[..., HttpRequest]
+) -> None:
+    """Before it refuses, it looks again."""
+    fresh, asked = _fresh(clock, {}, {principal.access_key_id: principal})
+
+    assert _identify(fresh, sign()).principal_arn == principal.arn
+    assert len(asked) == 2
+
+
+def test_nothing_newer_leaves_the_refusal(clock: Any, sign: Callable[..., HttpRequest]) -> None:
+    """As it was."""
+    fresh, _ = _fresh(clock, {}, {})
+
+    with pytest.raises(AuthenticationError) as caught:
+        _identify(fresh, sign())
+
+    assert caught.value.code == "UnrecognizedClientException"

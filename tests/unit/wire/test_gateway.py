@@ -349,15 +349,25 @@ def test_streams_are_closed_when_their_client_leaves(gateway: Callable[..., Gate
     assert all(message.get("more_body", True) for message in sent)
 
 
-def test_a_client_that_leaves_while_sending_is_not_answered(gateway: Callable[..., Gateway]) -> None:
-    """Half a request has no answer."""
+def test_a_body_that_breaks_off_is_refused(gateway: Callable[..., Gateway]) -> None:
+    """Its sender may still be there, and would get a 500 of the HTTP server; the log says that the body broke off."""
     app = gateway(CreateModelImportJob=_replies(Reply()))
 
     with capture_logs() as logs:
         sent = _exchange(app, "/model-import-jobs", [{"type": "http.request", "more_body": True}], leave_after=0)
 
-    assert sent == []
+    assert sent[0]["status"] == 400
+    assert dict(sent[0]["headers"])[b"x-amzn-errortype"] == b"SerializationException"
     assert (logs[-1]["operation"], logs[-1]["status"]) == ("CreateModelImportJob", 499)
+
+
+def test_head_has_no_body(gateway: Callable[..., Gateway], ask: Callable[..., Any]) -> None:
+    """No operation answers to HEAD; the refusal has its headers, and its length without the body."""
+    answer = ask(gateway(), "HEAD", "/model-import-jobs")
+
+    assert (answer.status, answer.body) == (404, b"")
+    assert answer.headers["x-amzn-errortype"] == "UnknownOperationException"
+    assert int(answer.headers["content-length"]) > 0
 
 
 def test_writes_are_finished_when_their_client_leaves(gateway: Callable[..., Gateway]) -> None:

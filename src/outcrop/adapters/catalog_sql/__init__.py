@@ -4,15 +4,27 @@ database.py     the connection: pragmas, threads, translation of errors, migrati
 tables.py       the tables, as the newest migration leaves them
 jobs.py         JobCatalog
 models.py       ModelCatalog
+artifacts.py    ArtifactCatalog
 journal.py      CopyJournal
 tags.py         TagCatalog
+users.py        UserCatalog
 migrations/     one file for each change of the schema
 """
 
+from outcrop.adapters.catalog_sql.artifacts import SqlArtifactCatalog
 from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.jobs import SqlJobCatalog
 from outcrop.adapters.catalog_sql.journal import SqlCopyJournal
 from outcrop.adapters.catalog_sql.models import SqlModelCatalog
 from outcrop.adapters.catalog_sql.tags import SqlTagCatalog
+from outcrop.adapters.catalog_sql.users import SqlUserCatalog
 
-__all__ = ["Database", "SqlCopyJournal", "SqlJobCatalog", "SqlModelCatalog", "SqlTagCatalog"]
+__all__ = [
+    "Database",
+    "SqlArtifactCatalog",
+    "SqlCopyJournal",
+    "SqlJobCatalog",
+    "SqlModelCatalog",
+    "SqlTagCatalog",
+    "SqlUserCatalog",
+]

@@ -10,15 +10,17 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError as ConstraintError
 
-from outcrop.adapters.catalog_sql.database import Database
+from outcrop.access.quotas import require_room
+from outcrop.adapters.catalog_sql.database import Database, take_turns
+from outcrop.adapters.catalog_sql.lookup import Lookup, by_id_or_name, meant
 from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
 from outcrop.arn import Tenant
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
 from outcrop.imports.job import ENDED
 from outcrop.records import (
+    NO_QUOTAS,
     ImportJob,
     ImportRequest,
     JobNote,
@@ -26,10 +28,15 @@ from outcrop.records import (
     Network,
     Page,
     Progress,
+    Quotas,
     Stage,
     StageEntry,
     Tag,
 )
+
+_NOT_LISTED = frozenset({"report"})
+
+_STAGES = {stage.value: stage for stage in Stage}
 
 
 class SqlJobCatalog:
@@ -37,20 +44,26 @@ class SqlJobCatalog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._by_id = Lookup(database, sa.select(import_jobs).where(import_jobs.c.id == sa.bindparam("identifier")))
+        self._by_id_or_name = Lookup(database, by_id_or_name(import_jobs))
 
-    async def create(self, job: ImportJob) -> ImportJob:
+    async def create(self, job: ImportJob, quotas: Quotas = NO_QUOTAS) -> ImportJob:
         """Adds a job and returns it; or the one that the same client request token and request made before.
 
         Raises:
             ConflictError: a name is taken in that account and region, or the token was used with another request.
+            QuotaExceededError: the account has as much there as it may.
         """
 
         def work(connection: sa.Connection) -> ImportJob:
+            # What is looked at below must not change before the job is there.
+            take_turns(connection, f"imports of {job.tenant.account} in {job.tenant.region}")
             earlier = _same_request(connection, job)
             if earlier is not None:
                 return earlier
             _require_free_names(connection, job)
-            connection.execute(import_jobs.insert().values(**_row_of(job)))
+            _require_room(connection, job.tenant, quotas)
+            connection.execute(import_jobs.insert().values(**job_row(job)))
             if job.request.job_tags:
                 connection.execute(
                     tags.insert(),
@@ -58,23 +71,21 @@ class SqlJobCatalog:
                 )
             return job
 
-        try:
-            return await self._database.transaction(work)
-        except ConstraintError:
-            # On Postgres another transaction may insert between our look and our insert. It has committed, or the
-            # constraint would have waited: looking again finds it, and says which name it was.
-            return await self._database.transaction(work)
+        return await self._database.transaction(work)
 
     async def get(self, tenant: Tenant | None, identifier: str) -> ImportJob:
         """Returns a job by id or name; without a tenant, of any account by id only. Raises NotFoundError."""
-        row = await self._database.read(lambda connection: _find(connection, tenant, identifier))
-        if row is None:
+        if tenant is None:
+            rows = await self._by_id.rows(identifier=identifier)
+        else:
+            rows = await self._by_id_or_name.rows(account=tenant.account, region=tenant.region, identifier=identifier)
+        if not rows:
             raise NotFoundError(f"Could not find the model import job {identifier}.")
-        return _job_of(row)
+        return _job_of(meant(rows, identifier))
 
     async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportJob]:
-        """Returns a page of jobs."""
-        select = page_query(import_jobs, tenant, query)
+        """Returns a page of jobs, without their reports."""
+        select = page_query(import_jobs, tenant, query, without=_NOT_LISTED)
         rows = await self._database.read(lambda connection: connection.execute(select).all())
         return Page(items=tuple(_job_of(row) for row in rows[: query.limit]), has_more=len(rows) > query.limit)
 
@@ -161,19 +172,6 @@ def move_job(
     return row
 
 
-def _find(connection: sa.Connection, tenant: Tenant | None, identifier: str) -> sa.Row[Any] | None:
-    """The job that an id or a name means; a job whose name looks like another one's id gives way to the id."""
-    if tenant is None:
-        return connection.execute(sa.select(import_jobs).where(import_jobs.c.id == identifier)).one_or_none()
-    select = sa.select(import_jobs).where(
-        import_jobs.c.account == tenant.account,
-        import_jobs.c.region == tenant.region,
-        sa.or_(import_jobs.c.id == identifier, import_jobs.c.name == identifier),
-    )
-    rows = connection.execute(select).all()
-    return next((row for row in rows if row.id == identifier), rows[0] if rows else None)
-
-
 def _same_request(connection: sa.Connection, job: ImportJob) -> ImportJob | None:
     token = job.request.client_request_token
     if token is None:
@@ -228,7 +226,20 @@ def _require_free_names(connection: sa.Connection, job: ImportJob) -> None:
         )
 
 
-def _row_of(job: ImportJob) -> dict[str, Any]:
+def _require_room(connection: sa.Connection, tenant: Tenant, quotas: Quotas) -> None:
+    if quotas == NO_QUOTAS:
+        return
+
+    def count(table: sa.Table, *conditions: sa.ColumnElement[bool]) -> int:
+        of_tenant = (table.c.account == tenant.account, table.c.region == tenant.region)
+        return int(connection.execute(sa.select(sa.func.count()).where(*of_tenant, *conditions)).scalar_one())
+
+    jobs = count(import_jobs, import_jobs.c.ended_at.is_(None))
+    require_room(quotas, jobs=jobs, models=count(imported_models))
+
+
+def job_row(job: ImportJob) -> dict[str, Any]:
+    """Returns a job as the columns of its table."""
     request = job.request
     return {
         "id": job.id,
@@ -258,6 +269,7 @@ def _row_of(job: ImportJob) -> dict[str, Any]:
         "failure_message": job.failure_message,
         "report": job.report,
         "wrapped_key": job.wrapped_key,
+        "shared_artifact_id": job.shared_artifact_id,
     }
 
 
@@ -282,7 +294,7 @@ def _job_of(row: sa.Row[Any]) -> ImportJob:
         ),
         model_id=row.model_id,
         key_arn=row.key_arn,
-        stage=Stage(row.stage),
+        stage=_STAGES[row.stage],
         created_at=row.created_at,
         modified_at=row.modified_at,
         ended_at=row.ended_at,
@@ -290,6 +302,7 @@ def _job_of(row: sa.Row[Any]) -> ImportJob:
         progress=_progress_of(row),
         report=row.report,
         wrapped_key=row.wrapped_key,
+        shared_artifact_id=row.shared_artifact_id,
     )
 
 
@@ -305,5 +318,7 @@ def _progress_of(row: sa.Row[Any]) -> Progress:
     return Progress(
         bytes_done=row.bytes_done,
         bytes_total=row.bytes_total,
-        entries=tuple(StageEntry(stage=Stage(stage), at=datetime.fromisoformat(at)) for stage, at in row.stage_entries),
+        entries=tuple(
+            [StageEntry(stage=_STAGES[stage], at=datetime.fromisoformat(at)) for stage, at in row.stage_entries]
+        ),
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
+from outcrop.adapters.catalog_sql.artifacts import is_last_holder, keep, require_holding
 from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.jobs import move_job
+from outcrop.adapters.catalog_sql.lookup import Lookup, by_id_or_name, meant
 from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import imported_models, tags
 from outcrop.arn import Tenant
@@ -21,11 +22,18 @@ class SqlModelCatalog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._by_id_or_name = Lookup(database, by_id_or_name(imported_models))
 
-    async def publish(self, model: ImportedModel, *, allowed_from: frozenset[Stage]) -> None:
-        """In one transaction: makes the model visible and its job Completed. Raises IllegalMoveError."""
+    async def publish(self, model: ImportedModel, *, content_sha256: str, allowed_from: frozenset[Stage]) -> None:
+        """In one transaction: makes the model visible, its job Completed, and its artifact known by its content.
+
+        Raises:
+            IllegalMoveError: the job stands in none of the stages, or has released its artifact.
+        """
 
         def work(connection: sa.Connection) -> None:
+            require_holding(connection, model.job_id)
+            keep(connection, model, content_sha256)
             move_job(connection, model.job_id, Stage.COMPLETED, allowed_from=allowed_from, at=model.created_at)
             connection.execute(imported_models.insert().values(**_row_of(model)))
             if model.tags:
@@ -38,15 +46,10 @@ class SqlModelCatalog:
 
     async def get(self, tenant: Tenant, identifier: str) -> ImportedModel:
         """Returns a model by id or name. Raises NotFoundError."""
-        select = sa.select(imported_models).where(
-            imported_models.c.account == tenant.account,
-            imported_models.c.region == tenant.region,
-            sa.or_(imported_models.c.id == identifier, imported_models.c.name == identifier),
-        )
-        rows = await self._database.read(lambda connection: connection.execute(select).all())
+        rows = await self._by_id_or_name.rows(account=tenant.account, region=tenant.region, identifier=identifier)
         if not rows:
             raise NotFoundError(f"Could not find the imported model {identifier}.")
-        return _model_of(next((row for row in rows if row.id == identifier), rows[0]))
+        return _model_of(meant(rows, identifier))
 
     async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportedModel]:
         """Returns a page of models."""
@@ -55,7 +58,7 @@ class SqlModelCatalog:
         return Page(items=tuple(_model_of(row) for row in rows[: query.limit]), has_more=len(rows) > query.limit)
 
     async def delete(self, tenant: Tenant, model_id: str) -> bool:
-        """Forgets a model and its wrapped key; True when no other model uses its artifact. Raises NotFoundError."""
+        """Forgets a model and its wrapped key; True when nobody else holds its artifact. Raises NotFoundError."""
 
         def work(connection: sa.Connection) -> bool:
             gone = connection.execute(
@@ -70,18 +73,9 @@ class SqlModelCatalog:
             if gone is None:
                 raise NotFoundError(f"Could not find the imported model {model_id}.")
             connection.execute(tags.delete().where(tags.c.resource_id == model_id))
-            other = connection.execute(
-                sa.select(imported_models.c.id).where(imported_models.c.artifact_id == gone.artifact_id)
-            ).first()
-            return other is None
+            return is_last_holder(connection, gone.artifact_id)
 
         return await self._database.transaction(work)
-
-    async def artifact_ids(self) -> Sequence[str]:
-        """Lists the artifacts that models of any account point to."""
-        select = sa.select(imported_models.c.artifact_id).distinct()
-        rows = await self._database.read(lambda connection: connection.execute(select).all())
-        return [row.artifact_id for row in rows]
 
 
 def _row_of(model: ImportedModel) -> dict[str, Any]:

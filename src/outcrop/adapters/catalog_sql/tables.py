@@ -70,9 +70,13 @@ import_jobs = sa.Table(
     sa.Column("failure_message", sa.Text),
     sa.Column("report", Document),
     sa.Column("wrapped_key", sa.LargeBinary),
+    sa.Column("shared_artifact_id", sa.String(12)),
+    sa.Column("is_released", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.UniqueConstraint("account", "region", "name", name="uq_import_jobs_name"),
     sa.UniqueConstraint("account", "region", "client_request_token", name="uq_import_jobs_token"),
     sa.Index("ix_import_jobs_created", "account", "region", "created_at", "id"),
+    sa.Index("ix_import_jobs_stage", "account", "region", "stage", "created_at", "id"),
+    sa.Index("ix_import_jobs_shared", "shared_artifact_id"),
 )
 
 # Two running imports cannot promise the same model name; after a failure the name is free again.
@@ -114,12 +118,45 @@ imported_models = sa.Table(
     sa.Index("ix_imported_models_artifact", "artifact_id"),
 )
 
+# The published artifacts that a new import may share. A row is there exactly as long as somebody holds the artifact;
+# who adds or takes a holder locks the row first.
+artifacts = sa.Table(
+    "artifacts",
+    metadata,
+    sa.Column("id", sa.String(12), primary_key=True),
+    sa.Column("account", sa.String(12), nullable=False),
+    sa.Column("region", sa.String(20), nullable=False),
+    sa.Column("key_arn", sa.Text, nullable=False),
+    sa.Column("content_sha256", sa.String(64), nullable=False),
+    sa.Column("manifest_sha256", sa.String(64), nullable=False),
+    sa.Index("ix_artifacts_content", "content_sha256"),
+)
+
 tags = sa.Table(
     "tags",
     metadata,
     sa.Column("resource_id", sa.String(12), primary_key=True),
     sa.Column("key", sa.String(128), primary_key=True),
     sa.Column("value", sa.String(256), nullable=False),
+)
+
+users = sa.Table(
+    "users",
+    metadata,
+    sa.Column("account", sa.String(12), primary_key=True),
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("policy", sa.Text),
+    sa.Column("access_keys", Document, nullable=False),
+    sa.Column("api_keys", Document, nullable=False),
+)
+
+# One row: servers ask it every second whether to read the users again.
+users_version = sa.Table(
+    "users_version",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
 )
 
 copies = sa.Table(

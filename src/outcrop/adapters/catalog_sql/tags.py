@@ -25,7 +25,7 @@ class SqlTagCatalog:
         """Returns a resource's tags, by key. Raises NotFoundError."""
 
         def work(connection: sa.Connection) -> tuple[Tag, ...]:
-            _require(connection, tenant, kind, resource_id)
+            _require(connection, tenant, kind, resource_id, is_locked=False)
             return _tags(connection, resource_id)
 
         return await self._database.read(work)
@@ -56,13 +56,15 @@ class SqlTagCatalog:
         await self._database.transaction(work)
 
 
-def _require(connection: sa.Connection, tenant: Tenant, kind: ResourceKind, resource_id: str) -> None:
+def _require(
+    connection: sa.Connection, tenant: Tenant, kind: ResourceKind, resource_id: str, *, is_locked: bool = True
+) -> None:
     table = _TABLES[kind]
-    # Locked, where the database has locks for rows: two calls cannot both fill the last places.
     select = sa.select(table.c.id).where(
         table.c.account == tenant.account, table.c.region == tenant.region, table.c.id == resource_id
     )
-    if connection.execute(select.with_for_update()).first() is None:
+    # Locked, where the database has locks for rows: two calls cannot both fill the last places.
+    if connection.execute(select.with_for_update() if is_locked else select).first() is None:
         raise NotFoundError(f"Could not find {Arn(tenant=tenant, kind=kind, id=resource_id)}.")
 
 

@@ -50,7 +50,9 @@ def engine_request(request: InvokeRequest, capabilities: Capabilities, facts: Mo
     else:
         asked |= _generation_config(request)
     if request.schema is Schema.CHAT:
-        asked["messages"] = [_message(message, capabilities) for message in request.messages]
+        asked["messages"] = [said for message in request.messages for said in _messages(message, capabilities)]
+        if "tools" in asked and "tool_choice" not in asked:
+            asked |= capabilities.tool_members
         return EngineRequest(path=CHAT_PATH, body=asked)
     asked["prompt"] = request.prompt
     return EngineRequest(path=COMPLETION_PATH, body=asked)
@@ -102,9 +104,13 @@ def _generation_config(request: InvokeRequest) -> dict[str, JsonValue]:
     return rest | ({"generation_config": json.dumps(config)} if config else {})
 
 
-def _message(message: JsonObject, capabilities: Capabilities) -> JsonObject:
+def _messages(message: JsonObject, capabilities: Capabilities) -> list[JsonObject]:
+    """Returns a message as the engine takes it: as one, or what it says apart from the tools that it calls."""
     content = message.get("content")
-    if capabilities.takes_content_parts or not isinstance(content, list | tuple):
-        return message
-    texts = [str(part["text"]) for part in content if isinstance(part, Mapping)]
-    return {**message, "content": "\n".join(texts)}
+    if isinstance(content, list | tuple) and not capabilities.takes_content_parts:
+        content = "\n".join(str(part["text"]) for part in content if isinstance(part, Mapping))
+        message = {**message, "content": content}
+    if content and message.get("tool_calls") and not capabilities.takes_text_beside_tool_calls:
+        calls = {member: value for member, value in message.items() if member != "content"}
+        return [{"role": message["role"], "content": content}, calls]
+    return [message]

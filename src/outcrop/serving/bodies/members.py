@@ -42,7 +42,7 @@ def number(member: str, value: JsonValue, *, lowest: float, highest: float) -> f
         raise ValidationError(f"{member}: must be a number")
     if not lowest <= value <= highest:
         raise ValidationError(f"{member}: must be from {lowest:g} to {highest:g}")
-    return value
+    return float(value)  # JSON's 2 and 2.0 are one number; transformers samples with the latter only
 
 
 def boolean(member: str, value: JsonValue) -> bool:

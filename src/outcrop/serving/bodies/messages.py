@@ -44,6 +44,8 @@ def _message(member: str, value: JsonValue, features: list[tuple[str, Feature]])
         features.append((f"{member}.role", Feature.TOOLS))
     if calls_tools:
         features.append((f"{member}.tool_calls", Feature.TOOLS))
+    if message.get("reasoning_content"):
+        features.append((f"{member}.reasoning_content", Feature.REASONING))
     content = message.get("content")
     if content is None:
         if not calls_tools:

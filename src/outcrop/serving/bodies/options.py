@@ -19,6 +19,7 @@ Read = Callable[[str, JsonValue], JsonValue]
 
 CONSTRAINTS = ("json", "regex", "choice", "grammar")
 """`structured_outputs` holds exactly one of these (SPEC 10.2.1)."""
+TOOL_CHOICES = ("none", "auto", "required")
 RESPONSE_FORMATS = ("text", "json_object", "json_schema")
 
 
@@ -42,6 +43,9 @@ def read_options(schema: Schema, body: JsonObject) -> dict[str, JsonValue]:
         wanted = option.read(option.member, value)
         if wanted is not None:
             asked[option.member] = wanted
+    if asked.get("tool_choice") == "none":
+        del asked["tool_choice"]
+        asked.pop("tools", None)  # a model that is not told of tools uses none
     if "top_logprobs" in asked and "logprobs" not in asked:
         raise ValidationError("top_logprobs: needs logprobs to be true")
     return asked
@@ -93,7 +97,9 @@ def _objects(member: str, value: JsonValue) -> JsonValue:
 
 def _tool_choice(member: str, value: JsonValue) -> JsonValue:
     if isinstance(value, str):
-        return None if value in ("none", "auto") else value
+        if value not in TOOL_CHOICES:
+            raise ValidationError(f"{member}: must be one of {', '.join(TOOL_CHOICES)}, or name a function")
+        return None if value == "auto" else value
     return members.json_object(member, value)
 
 
@@ -126,7 +132,7 @@ _BEDROCK = frozenset({Schema.BEDROCK})
 _COMPLETION = frozenset({Schema.COMPLETION})
 _CHAT = frozenset({Schema.CHAT})
 _OPENAI = _COMPLETION | _CHAT
-_ALL = _BEDROCK | _OPENAI
+_ALL = frozenset(Schema)
 _ONE = frozenset({1})
 
 OPTIONS: tuple[Option, ...] = tuple(
@@ -151,8 +157,9 @@ OPTIONS: tuple[Option, ...] = tuple(
         ("response_format", Feature.RESPONSE_FORMAT, _response_format, _ALL),
         ("structured_outputs", Feature.STRUCTURED_OUTPUTS, _structured_outputs, _ALL),
         ("tools", Feature.TOOLS, _objects, _CHAT),
-        ("tool_choice", Feature.TOOLS, _tool_choice, _CHAT),
-        ("functions", Feature.TOOLS, _objects, _CHAT),
+        ("tool_choice", Feature.TOOL_CHOICE, _tool_choice, _CHAT),
+        ("functions", Feature.FUNCTIONS, _objects, _CHAT),
+        ("chat_template_kwargs", Feature.TEMPLATE_ARGUMENTS, _object, _CHAT),
         ("amazon-bedrock-guardrailConfig", Feature.GUARDRAILS, _object, _ALL),
     )
 )

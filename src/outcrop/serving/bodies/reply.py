@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from outcrop.errors import EngineError
 from outcrop.records import JsonObject, JsonValue
 from outcrop.serving.bodies.request import InvokeRequest, Schema
 from outcrop.serving.capabilities import Capabilities
+from outcrop.serving.stops import first_stop
 
 TOKEN_ID_PREFIX = "token_id:"  # noqa: S105  # how vLLM writes a token's id where its text would stand
 FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter")
@@ -43,39 +44,56 @@ def answer(
     input_tokens, output_tokens = _count(usage, "prompt_tokens"), _count(usage, "completion_tokens")
     stop = request.sampling.stop if capabilities.keeps_stop_text else ()
     choices = [_choice(request.schema, choice, stop) for choice in _choices(engine_reply)]
-    if request.schema is Schema.BEDROCK:
-        body = _bedrock(choices[0], input_tokens, output_tokens)
-    elif request.schema is Schema.COMPLETION:
-        body = _completion(request, choices, _usage(input_tokens, output_tokens), identity)
-    else:
-        body = _chat(engine_reply, choices, _usage(input_tokens, output_tokens), identity)
+    body = _BODIES[request.schema](_Whole(request, engine_reply, choices, input_tokens, output_tokens, identity))
     return InvokeReply(body=body, input_tokens=input_tokens, output_tokens=output_tokens)
 
 
-# --- the three replies --------------------------------------------------------------------------------------------
+# --- the replies of the schemas -----------------------------------------------------------------------------------
 
 
-def _bedrock(choice: _Choice, input_tokens: int, output_tokens: int) -> JsonObject:
-    """SPEC 10.1.2."""
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    request: InvokeRequest
+    engine_reply: JsonObject
+    choices: Sequence[_Choice]
+    input_tokens: int
+    output_tokens: int
+    identity: ReplyIdentity
+
+    @property
+    def usage(self) -> dict[str, JsonValue]:
+        return usage_members(self.input_tokens, self.output_tokens)
+
+
+def _meta(whole: _Whole) -> JsonObject:
+    """SPEC 10.4.1."""
     return {
-        "generation": choice.text,
-        "prompt_token_count": input_tokens,
-        "generation_token_count": output_tokens,
-        "stop_reason": choice.finish_reason,
-        "logprobs": None if choice.logprobs is None else _by_token_id(choice.logprobs),
+        "generation": whole.choices[0].text,
+        "prompt_token_count": whole.input_tokens,
+        "generation_token_count": whole.output_tokens,
+        "stop_reason": whole.choices[0].finish_reason,
     }
 
 
-def _completion(
-    request: InvokeRequest, choices: Sequence[_Choice], usage: JsonObject, identity: ReplyIdentity
-) -> JsonObject:
+def _bedrock(whole: _Whole) -> JsonObject:
+    """SPEC 10.1.2."""
+    logprobs = whole.choices[0].logprobs
+    return {**_meta(whole), "logprobs": None if logprobs is None else by_token_id(logprobs)}
+
+
+def _mistral(whole: _Whole) -> JsonObject:
+    """SPEC 10.4.2."""
+    return {"outputs": [{"text": whole.choices[0].text, "stop_reason": whole.choices[0].finish_reason}]}
+
+
+def _completion(whole: _Whole) -> JsonObject:
     """SPEC 10.2.2; log probabilities are added when they were asked for."""
-    asked = [member for member in ("logprobs", "prompt_logprobs") if member in request.options]
+    asked = [member for member in ("logprobs", "prompt_logprobs") if member in whole.request.options]
     return {
-        "id": f"cmpl-{identity.id}",
+        "id": f"cmpl-{whole.identity.id}",
         "object": "text_completion",
-        "created": identity.created,
-        "model": identity.model,
+        "created": whole.identity.created,
+        "model": whole.identity.model,
         "choices": [
             {
                 "index": index,
@@ -83,21 +101,19 @@ def _completion(
                 "finish_reason": choice.finish_reason,
                 **{member: choice.raw.get(member) for member in asked},
             }
-            for index, choice in enumerate(choices)
+            for index, choice in enumerate(whole.choices)
         ],
-        "usage": usage,
+        "usage": whole.usage,
     }
 
 
-def _chat(
-    engine_reply: JsonObject, choices: Sequence[_Choice], usage: JsonObject, identity: ReplyIdentity
-) -> JsonObject:
+def _chat(whole: _Whole) -> JsonObject:
     """SPEC 10.3.4, member by member."""
     return {
-        "id": f"chatcmpl-{identity.id}",
+        "id": f"chatcmpl-{whole.identity.id}",
         "object": "chat.completion",
-        "created": identity.created,
-        "model": identity.model,
+        "created": whole.identity.created,
+        "model": whole.identity.model,
         "choices": [
             {
                 "index": index,
@@ -116,15 +132,24 @@ def _chat(
                 "stop_reason": choice.stop_reason,
                 "token_ids": None,
             }
-            for index, choice in enumerate(choices)
+            for index, choice in enumerate(whole.choices)
         ],
         "service_tier": None,
         "system_fingerprint": None,
-        "usage": {**usage, "prompt_tokens_details": None},
-        "prompt_logprobs": engine_reply.get("prompt_logprobs"),
+        "usage": {**whole.usage, "prompt_tokens_details": None},
+        "prompt_logprobs": whole.engine_reply.get("prompt_logprobs"),
         "prompt_token_ids": None,
         "kv_transfer_params": None,
     }
+
+
+_BODIES: Mapping[Schema, Callable[[_Whole], JsonObject]] = {
+    Schema.BEDROCK: _bedrock,
+    Schema.COMPLETION: _completion,
+    Schema.CHAT: _chat,
+    Schema.META: _meta,
+    Schema.MISTRAL: _mistral,
+}
 
 
 # --- reading the engine's reply -----------------------------------------------------------------------------------
@@ -151,7 +176,7 @@ def _choice(schema: Schema, raw: JsonObject, stop: Sequence[str]) -> _Choice:
     if logprobs is not None and not isinstance(logprobs, Mapping):
         raise _nonsense("log probabilities that are no object")
     stop_reason = raw.get("stop_reason")
-    found = None if text is None else _first_stop(text, stop)
+    found = None if text is None else first_stop(text, stop)
     if text is not None and found is not None:
         text, finish_reason, stop_reason = text[: text.index(found)], "stop", found
     return _Choice(
@@ -164,21 +189,19 @@ def _choice(schema: Schema, raw: JsonObject, stop: Sequence[str]) -> _Choice:
     )
 
 
-def _first_stop(text: str, stop: Sequence[str]) -> str | None:
-    """Returns the stop string that begins first in a text, the longest of those that begin there."""
-    found = [string for string in stop if string in text]
-    return min(found, key=lambda string: (text.index(string), -len(string)), default=None)
+def by_token_id(logprobs: JsonObject) -> list[JsonValue]:
+    """Returns log probabilities as Bedrock's own schema writes them. Raises EngineError.
 
-
-def _by_token_id(logprobs: JsonObject) -> list[JsonValue]:
-    """SPEC 10.1.3: one object for each token, holding its log probability under its id."""
+    SPEC 10.1.3: one object for each token, holding its log probability under its id.
+    """
     tokens, values = logprobs.get("tokens"), logprobs.get("token_logprobs")
     if not isinstance(tokens, Sequence) or not isinstance(values, Sequence) or len(tokens) != len(values):
         raise _nonsense("log probabilities without tokens")
     return [{str(token).removeprefix(TOKEN_ID_PREFIX): value} for token, value in zip(tokens, values, strict=True)]
 
 
-def _usage(input_tokens: int, output_tokens: int) -> dict[str, JsonValue]:
+def usage_members(input_tokens: int, output_tokens: int) -> dict[str, JsonValue]:
+    """Returns OpenAI's account of tokens."""
     return {
         "prompt_tokens": input_tokens,
         "completion_tokens": output_tokens,

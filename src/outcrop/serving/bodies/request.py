@@ -24,6 +24,8 @@ MAX_TOKENS_MEMBERS: Mapping[Schema, tuple[str, ...]] = {
     Schema.BEDROCK: ("max_gen_len",),
     Schema.COMPLETION: ("max_completion_tokens", "max_tokens"),
     Schema.CHAT: ("max_completion_tokens", "max_tokens"),
+    Schema.META: ("max_gen_len",),
+    Schema.MISTRAL: ("max_tokens",),
 }
 """Which members limit the reply, the strongest first (OpenAI lets the newer name win)."""
 
@@ -54,10 +56,15 @@ class InvokeRequest:
     """Each member that needs a feature of the engine, with the feature."""
 
 
-def parse(body: bytes) -> InvokeRequest:
-    """Reads a body. Raises ValidationError, whose message names the member that is wrong."""
+def parse(body: bytes, older: Schema | None = None) -> InvokeRequest:
+    """Reads a body. Raises ValidationError, whose message names the member that is wrong.
+
+    Args:
+        body: JSON.
+        older: the format of prompts, where the model keeps that of an older import.
+    """
     document = _load(body)
-    schema = choose(document)
+    schema = choose(document, older)
     options = read_options(schema, document)
     features = features_of(schema, options)
     sampling = _sampling(schema, document)

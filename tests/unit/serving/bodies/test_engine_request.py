@@ -139,7 +139,10 @@ def test_options_pass_through_where_the_engine_has_them(facts: ModelFacts) -> No
     ("content", "message"),
     [
         (chat(logprobs=True), "logprobs: the engine (transformers serve) does not support log probabilities"),
-        (chat(tools=[{"type": "function"}]), "tools: the engine (transformers serve) does not support tools"),
+        (
+            chat(tools=[{"type": "function"}], tool_choice="required"),
+            "tool_choice: the engine (transformers serve) does not support being told which tool to use",
+        ),
         (
             body(response_format={"type": "json_object"}),
             "response_format: the engine (transformers serve) does not support response formats",
@@ -165,3 +168,39 @@ def test_text_parts_are_joined_for_engines_that_take_one(facts: ModelFacts) -> N
 
     assert engine_request(request, TRANSFORMERS, facts).body["messages"] == [{"role": "user", "content": "one\ntwo"}]
     assert engine_request(request, VLLM, facts).body["messages"] == [{"role": "user", "content": parts}]
+
+
+TOOLS = [{"type": "function", "function": {"name": "look"}}]
+CALLING = {
+    "role": "assistant",
+    "content": "I look.",
+    "tool_calls": [{"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}],
+}
+
+
+def test_vllm_is_asked_for_the_model_s_own_words_where_there_are_tools(facts: ModelFacts) -> None:
+    """It has no parser for calls by default; being told which tool to use, it needs none."""
+    free = engine_request(parse(chat(tools=TOOLS)), VLLM, facts).body
+    forced = engine_request(parse(chat(tools=TOOLS, tool_choice="required")), VLLM, facts).body
+
+    assert (free["tool_choice"], free["skip_special_tokens"]) == ("none", False)
+    assert (forced["tool_choice"], "skip_special_tokens" in forced) == ("required", False)
+
+
+def test_a_model_that_is_to_use_no_tools_is_not_told_of_any(facts: ModelFacts) -> None:
+    """`none` is honoured by every engine so."""
+    asked = engine_request(parse(chat(tools=TOOLS, tool_choice="none")), TRANSFORMERS, facts).body
+
+    assert "tools" not in asked
+    assert "tool_choice" not in asked
+
+
+def test_transformers_gets_words_and_calls_apart(facts: ModelFacts) -> None:
+    """It would lose the words of a message that also calls tools."""
+    body = json.dumps({"messages": [*MESSAGES, CALLING], "tools": TOOLS}).encode()
+
+    apart, together = (engine_request(parse(body), engine, facts).body["messages"] for engine in (TRANSFORMERS, VLLM))
+
+    calls = {"role": "assistant", "tool_calls": CALLING["tool_calls"]}
+    assert apart == [*MESSAGES, {"role": "assistant", "content": "I look."}, calls]
+    assert together == [*MESSAGES, CALLING]

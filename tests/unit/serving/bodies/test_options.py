@@ -49,8 +49,8 @@ def chat(**members: Any) -> bytes:
         (completion(prompt_logprobs=1), "prompt_logprobs", Feature.PROMPT_LOGPROBS),
         (chat(logprobs=True), "logprobs", Feature.LOGPROBS),
         (chat(tools=[{"type": "function"}]), "tools", Feature.TOOLS),
-        (chat(tool_choice="required"), "tool_choice", Feature.TOOLS),
-        (chat(functions=[{"name": "f"}]), "functions", Feature.TOOLS),
+        (chat(tool_choice="required"), "tool_choice", Feature.TOOL_CHOICE),
+        (chat(functions=[{"name": "f"}]), "functions", Feature.FUNCTIONS),
         (chat(response_format={"type": "json_object"}), "response_format", Feature.RESPONSE_FORMAT),
         (
             chat(**{"amazon-bedrock-guardrailConfig": {"tagSuffix": "x"}}),

@@ -7,25 +7,16 @@ Imports are inside the commands, since each needs little of the whole: `outcrop 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import click
 
 from outcrop import __version__
+from outcrop.cli.access import access
+from outcrop.cli.keys import keys
+from outcrop.cli.options import CLIENT_SETTINGS, EXIT_NO, EXIT_UNKNOWN, setting_flags
 from outcrop.errors import ImportFailedError, OutcropError, SettingError
-from outcrop.settings import SettingInfo, load, setting_infos
-
-if TYPE_CHECKING:
-    pass
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-EXIT_NO = 1
-EXIT_UNKNOWN = 2
-
-CLIENT_SETTINGS = ("data", "account", "region")
-"""What a command that talks to a server needs to know of its settings."""
+from outcrop.settings import load
 
 
 def main() -> NoReturn:
@@ -43,29 +34,6 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def setting_flags(*names: str) -> Callable[[Command], Command]:
-    """Adds the flags of settings to a command; without names, of all of them."""
-
-    def add(command: Command) -> Command:
-        for info in reversed(setting_infos()):
-            if not names or info.name in names:
-                command = _flag(info)(command)
-        return command
-
-    return add
-
-
-def _flag(info: SettingInfo) -> Callable[[Command], Command]:
-    default = "" if info.default in (None, "") else f"; default: {info.default}"
-    return click.option(
-        info.flag,
-        info.name,
-        default=None,
-        metavar=None if "/" in info.flag else "VALUE",
-        help=f"{info.help_text}  [{info.variable}{default}]",
-    )
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__)
 def cli() -> None:
@@ -77,6 +45,10 @@ def cli() -> None:
     outcrop serve                                  serve Bedrock's API on http://127.0.0.1:8025
     eval "$(outcrop env)"                          point AWS clients in this shell at it
     """
+
+
+cli.add_command(access)
+cli.add_command(keys)
 
 
 @cli.command()
@@ -125,7 +97,8 @@ def env(**flags: Any) -> None:
     help="Whose verdict decides the exit status; the report shows both.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON (docs/report.md).")
-def check(target: str, profile: str, as_json: bool) -> None:  # noqa: FBT001  # click's way
+@setting_flags("engine", "engine_command")
+def check(target: str, profile: str, as_json: bool, **flags: Any) -> None:  # noqa: FBT001  # click's way
     """Say everything that is wrong with a model, without importing it.
 
     Reads configuration, tokenizer and the headers of the weights; never the weights.
@@ -137,7 +110,7 @@ def check(target: str, profile: str, as_json: bool) -> None:  # noqa: FBT001  # 
     from outcrop.terminal.report import print_report
 
     try:
-        report = asyncio.run(examine_target(target))
+        report = asyncio.run(examine_target(target, load(flags)))
     except (ImportFailedError, OutcropError) as error:
         click.echo(f"outcrop check: {error}", err=True)
         sys.exit(EXIT_UNKNOWN)
@@ -223,8 +196,11 @@ def models_delete(model: str, **flags: Any) -> None:
 @click.option("--temperature", default=0.0, show_default=True, help="0 is greedy.")
 @setting_flags(*CLIENT_SETTINGS)
 def invoke(model: str, prompt: str, max_tokens: int, temperature: float, **flags: Any) -> None:
-    """Ask an imported model something, and print its answer."""
+    """Ask an imported model something, and print its answer as it comes."""
     from outcrop.app.connect import running_server
-    from outcrop.terminal.invoke import ask
+    from outcrop.terminal.invoke import answer
 
-    click.echo(ask(running_server(load(flags)), model, prompt, max_tokens=max_tokens, temperature=temperature))
+    server = running_server(load(flags))
+    for piece in answer(server, model, prompt, max_tokens=max_tokens, temperature=temperature):
+        click.echo(piece, nl=False)
+    click.echo()

@@ -1,0 +1,105 @@
+"""What the runtime operations share: finding a model, asking a copy of it, and telling failures in the API's errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+
+from outcrop.api.calls import Call
+from outcrop.api.identifiers import identifier_of
+from outcrop.api.services import Services
+from outcrop.arn import ResourceKind
+from outcrop.errors import (
+    AccessDeniedError,
+    EngineError,
+    KeyUnavailableError,
+    ModelFailedError,
+    ServiceUnavailableError,
+    StorageError,
+    UnavailableError,
+    ValidationError,
+)
+from outcrop.records import ImportedModel, JsonObject, ServableModel
+from outcrop.serving import bodies, fit
+from outcrop.serving.fit import prompt_of, surely_fits
+
+ENGINE_FAILED_STATUS = 500
+
+
+async def model_of(call: Call, services: Services) -> ImportedModel:
+    """Returns the model that a runtime call names. Raises NotFoundError, ValidationError."""
+    tenant = call.caller.tenant
+    return await services.models.get(tenant, identifier_of(call.params["modelId"], ResourceKind.MODEL, tenant))
+
+
+async def fitted(services: Services, model: ImportedModel, request: bodies.InvokeRequest) -> bodies.EngineRequest:
+    """Returns what to ask an engine, once it is known that prompt and reply fit into the model's context.
+
+    Raises:
+        ValidationError: they do not; or the engine, or the model's template, lacks what was asked for.
+    """
+    asked = bodies.engine_request(request, services.capabilities, model.facts)
+    with in_api_errors(model):
+        if "tools" in asked.body and not await services.prompts.takes_tools(servable(services, model)):
+            raise ValidationError("tools: the chat template of this model does not tell it of tools")
+        if surely_fits(asked, model.facts):
+            return asked
+        count = await services.prompts.count(servable(services, model), prompt_of(asked))
+    return fit.fitted(asked, count, model.facts)
+
+
+async def count(services: Services, model: ImportedModel, request: bodies.InvokeRequest) -> int:
+    """Returns how many tokens a prompt has, without an engine. Raises ValidationError where only an engine knows."""
+    asked = bodies.engine_request(request, services.capabilities, model.facts)
+    with in_api_errors(model):
+        found = await services.prompts.count(servable(services, model), prompt_of(asked))
+    if found.why_not_exact:
+        raise ValidationError(f"The tokens of this input cannot be counted: {found.why_not_exact}.")
+    return found.tokens
+
+
+async def ask(services: Services, model: ImportedModel, asked: bodies.EngineRequest) -> JsonObject:
+    """Sends a request to a copy of the model and returns the engine's reply. Raises RequestError."""
+    with in_api_errors(model):
+        async with services.fleet.copy_of(servable(services, model)) as engine:
+            return await engine.post(asked.path, asked.body)
+
+
+async def stream(
+    services: Services, model: ImportedModel, asked: bodies.EngineRequest
+) -> AsyncGenerator[JsonObject, None]:
+    """Sends a request to a copy of the model and yields the chunks of the reply; closing it frees the engine.
+
+    Raises:
+        RequestError: as `ask` does, at any chunk.
+    """
+    with in_api_errors(model):
+        async with (
+            services.fleet.copy_of(servable(services, model)) as engine,
+            aclosing(engine.stream(asked.path, asked.body)) as chunks,
+        ):
+            async for chunk in chunks:
+                yield chunk
+
+
+@contextmanager
+def in_api_errors(model: ImportedModel) -> Iterator[None]:
+    """Turns what goes wrong behind the API, or an engine's nonsense, into the API's errors."""
+    try:
+        yield
+    except KeyUnavailableError as error:
+        raise AccessDeniedError(f"The key of {model.arn} cannot be used.") from error
+    except EngineError as error:
+        raise ModelFailedError(
+            "The model's inference engine failed. Try your request again.",
+            original_status=ENGINE_FAILED_STATUS,
+            resource_name=model.arn,
+        ) from error
+    except (UnavailableError, StorageError) as error:
+        raise ServiceUnavailableError("The model cannot be loaded at present. Try your request again.") from error
+
+
+def servable(services: Services, model: ImportedModel) -> ServableModel:
+    """Returns what a copy is made from."""
+    is_kept_warm = not services.keep_warm.isdisjoint((model.name, model.arn))
+    return ServableModel(arn=model.arn, artifact=model.artifact, is_kept_warm=is_kept_warm)

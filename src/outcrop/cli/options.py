@@ -1,0 +1,41 @@
+"""What commands have in common: flags made from the settings, and exit statuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from outcrop.settings import SettingInfo, setting_infos
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+EXIT_NO = 1
+EXIT_UNKNOWN = 2
+
+CLIENT_SETTINGS = ("data", "account", "region")
+"""What a command that talks to a server needs to know of its settings."""
+
+
+def setting_flags(*names: str) -> Callable[[Command], Command]:
+    """Adds the flags of settings to a command; without names, of all of them."""
+
+    def add(command: Command) -> Command:
+        for info in reversed(setting_infos()):
+            if not names or info.name in names:
+                command = _flag(info)(command)
+        return command
+
+    return add
+
+
+def _flag(info: SettingInfo) -> Callable[[Command], Command]:
+    default = "" if info.default in (None, "") else f"; default: {info.default}"
+    return click.option(
+        info.flag,
+        info.name,
+        default=None,
+        metavar=None if "/" in info.flag else "VALUE",
+        help=f"{info.help_text}  [{info.variable}{default}]",
+    )

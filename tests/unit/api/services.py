@@ -1,0 +1,78 @@
+"""Services on fakes, and calls of their operations."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from tests.samples import TENANT
+
+from outcrop.access.throttle import Throttle
+from outcrop.api.calls import Call
+from outcrop.api.permissions import Permissions
+from outcrop.api.services import Services
+from outcrop.ports import Clock
+from outcrop.records import NO_QUOTAS, Caller, ServableModel
+from outcrop.serving.capabilities import Capabilities
+from outcrop.serving.fleet import Fleet, FleetLimits
+from outcrop.serving.prompts import OpenedArtifact, Prompts
+from outcrop.testing.catalog import FakeCatalog
+from outcrop.testing.clock import FakeClock
+from outcrop.testing.keys import FakeKeyService
+from outcrop.testing.null_host import NullHost
+from outcrop.testing.vault import FakeVault
+
+
+class Started:
+    """A job engine that keeps what it was told."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    async def launch(self) -> None:
+        """Does nothing."""
+
+    async def start(self, job_id: str) -> None:
+        """Keeps the id."""
+        self.ids.append(job_id)
+
+    async def close(self) -> None:
+        """Does nothing."""
+
+
+def sample_services(*, host: NullHost | None = None, clock: Clock | None = None) -> Services:
+    """Services on fakes, everything allowed."""
+    catalog, time = FakeCatalog(), clock or FakeClock()
+    return Services(
+        jobs=catalog.jobs,
+        models=catalog.models,
+        tags=catalog.tags,
+        vault=FakeVault(),
+        keys=FakeKeyService(),
+        job_engine=Started(),
+        fleet=Fleet(host or NullHost(), time, FleetLimits()),
+        capabilities=Capabilities(engine="none", features=frozenset()),
+        clock=time,
+        pick=secrets.choice,
+        new_reply_id=lambda: "0" * 32,
+        page_token_key=b"k" * 32,
+        permissions=Permissions(
+            policies_of=lambda _: None, jobs=catalog.jobs, models=catalog.models, tags=catalog.tags
+        ),
+        throttle=Throttle({}),
+        quotas=NO_QUOTAS,
+        keep_warm=frozenset(),
+        prompts=Prompts(_no_artifact),
+        profile="outcrop",
+    )
+
+
+async def _no_artifact(model: ServableModel) -> OpenedArtifact:
+    """Nothing is read here."""
+    raise AssertionError(model)
+
+
+def call(operation: str, **params: Any) -> Call:
+    """A call of the root principal."""
+    caller = Caller(principal_arn="arn:aws:iam::000000000000:root", tenant=TENANT, request_id="r", source_ip="::1")
+    return Call(operation=operation, params=params, caller=caller)
