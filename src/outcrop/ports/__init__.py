@@ -1,0 +1,50 @@
+"""The ports: everything outside that Outcrop needs, as Protocols of at most six methods.
+
+Adapters implement them, `app/` joins them, `outcrop.testing` has a fake of each, and `tests/contract` holds one suite
+for each that every implementation passes. All errors are those of `errors.py`; an adapter translates.
+"""
+
+from outcrop.ports.catalog import ArtifactCatalog, CopyJournal, JobCatalog, ModelCatalog, TagCatalog, UserCatalog
+from outcrop.ports.clock import Clock
+from outcrop.ports.engines import CopyHost, Engine, RunningEngine
+from outcrop.ports.keys import KeyService
+from outcrop.ports.storage import (
+    Buffer,
+    ByteSink,
+    LocalReader,
+    LocalReads,
+    ObjectStore,
+    PartWriter,
+    Vault,
+    VaultFile,
+    VaultStaging,
+    WriteAt,
+)
+from outcrop.ports.work import JobEngine, RunStep, Workflow
+
+__all__ = [
+    "ArtifactCatalog",
+    "Buffer",
+    "ByteSink",
+    "Clock",
+    "CopyHost",
+    "CopyJournal",
+    "Engine",
+    "JobCatalog",
+    "JobEngine",
+    "KeyService",
+    "LocalReader",
+    "LocalReads",
+    "ModelCatalog",
+    "ObjectStore",
+    "PartWriter",
+    "RunStep",
+    "RunningEngine",
+    "TagCatalog",
+    "UserCatalog",
+    "Vault",
+    "VaultFile",
+    "VaultStaging",
+    "Workflow",
+    "WriteAt",
+]
