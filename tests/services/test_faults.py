@@ -17,6 +17,7 @@ from outcrop.adapters.vault_local import LocalVault
 from outcrop.errors import OutcropError
 from outcrop.imports import copy
 from outcrop.records import ImportJob, Stage
+from outcrop.testing.catalog import FakeCatalog
 from tests.contract.s3_vaults import open_vault
 from tests.samples import sample_job
 from tests.services.faulty_s3 import Fault, FaultyS3, faulty_s3
@@ -61,9 +62,9 @@ async def require_nothing_left(world: World) -> None:
 
 
 async def imported(world: World) -> ImportJob:
-    """Runs a new import of the same model, as a server that lives on would."""
+    """Runs an import of the same model anew, on the same store and vault."""
     world.records.clear()
-    world.catalog.job_rows.clear()
+    world.catalog = FakeCatalog()
     await world.catalog.jobs.create(sample_job())
     return await world.run()
 
