@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
+from tests.vllm import ENVIRONMENT, OPTIONS, VLLM, needs_vllm
 
 from outcrop import settings
 from outcrop.adapters import engine_transformers, engine_vllm
@@ -32,8 +32,6 @@ from outcrop.testing import null_engine
 pytestmark = pytest.mark.anyio
 
 TRANSFORMERS = settings.find_program("transformers")
-VLLM = os.environ.get("OUTCROP_TEST_VLLM")  # path of a `vllm` program, in an environment of its own
-VLLM_OPTIONS = ("--dtype", "float32", "--enforce-eager", "--max-model-len", "256")
 
 FACTS = ModelFacts(
     architecture="llama", is_instruct=True, parameters=1, weight_bytes=1, context_length=256, custom_model_units=1
@@ -95,8 +93,8 @@ def make(kind: str, folder: Path) -> tuple[Engine, Capabilities]:
             profile = transformers_profile(TRANSFORMERS, device="cpu")
             return process_engine(profile, folder), engine_transformers.CAPABILITIES
         case _:
-            profile = vllm_profile(VLLM, options=VLLM_OPTIONS)
-            return process_engine(profile, folder, VLLM_CPU_KVCACHE_SPACE="1"), engine_vllm.CAPABILITIES
+            profile = vllm_profile(VLLM, options=OPTIONS)
+            return process_engine(profile, folder, **ENVIRONMENT), engine_vllm.CAPABILITIES
 
 
 KINDS = [
@@ -111,7 +109,7 @@ KINDS = [
     ),
     pytest.param(
         "vllm",
-        marks=[pytest.mark.engine, pytest.mark.skipif(VLLM is None, reason="OUTCROP_TEST_VLLM names no vllm program")],
+        marks=[pytest.mark.engine, needs_vllm],
     ),
 ]
 
