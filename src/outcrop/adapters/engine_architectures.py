@@ -31,7 +31,7 @@ TRANSFORMERS = Registry(
     # What `transformers serve` takes for text, and for text and images (transformers/cli/serving/model_manager.py).
     names=frozenset({"MODEL_FOR_CAUSAL_LM_MAPPING_NAMES", "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES"}),
     # The list of encoder-decoders holds many that take speech. Read as a stream, this one's answers are whole
-    # (docs/decisions/0030-streams.md).
+    # (docs/decisions/0017-streams.md).
     also=frozenset({"T5ForConditionalGeneration"}),
 )
 VLLM = Registry(

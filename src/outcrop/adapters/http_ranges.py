@@ -1,7 +1,7 @@
 """Ranges of HTTP resources, read from the socket straight into memory that the caller owns. Blocks: for threads.
 
 The standard library's client is the one that reads a body without a copy (`HTTPResponse.readinto` ends in `recv_into`);
-what that is worth is in docs/decisions/0040-one-thread-from-socket-to-vault.md. This module knows HTTP, and no store.
+what that is worth is in docs/decisions/0021-one-thread-from-socket-to-vault.md. This module knows HTTP, and no store.
 """
 
 from __future__ import annotations

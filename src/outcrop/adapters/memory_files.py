@@ -85,7 +85,7 @@ class MemoryFiles:
                 with _as_storage_error():
                     descriptor = self._new_file(_within(folder, path), descriptors)
                     self._size(descriptor, size_bytes)
-                # Written, not mapped: a page of a new mapping costs a fault, more than copying it does (decision 0052).
+                # Written, not mapped: a page of a new mapping costs a fault, more than copying it does (decision 0027).
                 await fill(path, partial(_write_at, descriptor))
                 if self._new_memory is not None:
                     _seal(descriptor)

@@ -2,7 +2,7 @@
 
 What was copied carries a CRC64NVME of the bytes as they came. Here the sealed bytes are opened, which proves that they
 are those that were sealed, and their CRC64NVME must be the same; then the SHA-256 of each run is that of the source's
-bytes, and goes into the manifest (docs/decisions/0041-where-digests-are-made.md).
+bytes, and goes into the manifest (docs/decisions/0022-where-digests-are-made.md).
 """
 
 from __future__ import annotations

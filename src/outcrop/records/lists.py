@@ -22,7 +22,7 @@ class ListQuery:
     limit: int
     name_contains: str | None = None
     created_after: datetime | None = None
-    """Neither bound is in the list itself (docs/decisions/0020)."""
+    """Neither bound is in the list itself (docs/decisions/0016)."""
     created_before: datetime | None = None
     is_ascending: bool = False
     stages: frozenset[Stage] | None = None

@@ -22,7 +22,7 @@ class Schema(StrEnum):
 
 
 OLDER_FORMATS: Mapping[str, Schema] = {"meta": Schema.META, "mistral": Schema.MISTRAL}
-"""By the value of the tag `outcrop:body-format`, which gives a model the format of an older import (decision 0031)."""
+"""By the value of the tag `outcrop:body-format`, which gives a model the format of an older import (decision 0018)."""
 
 
 def choose(body: JsonObject, older: Schema | None = None) -> Schema:

@@ -4,7 +4,7 @@
     events to the caller ◀── Conversation ◀── deltas ◀── the engine's chunks
     output to the caller ◀── whole_output ◀── those events
 
-What imported models cannot do is refused by name (decision 0032).
+What imported models cannot do is refused by name (decision 0019).
 """
 
 from outcrop.serving.converse.events import Conversation, Event, whole_output
