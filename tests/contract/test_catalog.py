@@ -329,3 +329,14 @@ async def test_of_creations_that_race_only_as_many_pass_as_there_is_room(catalog
 
     assert [isinstance(each, ImportJob) for each in made].count(True) == 3
     assert all(isinstance(each, ImportJob | QuotaExceededError) for each in made)
+
+
+async def test_a_job_is_read_without_its_report(catalog: Catalog) -> None:
+    """Everything else is there."""
+    job = await catalog.jobs.create(sample_job(1))
+    await catalog.jobs.record(job.id, JobNote(report={"schema": "x"}))
+
+    whole = await catalog.jobs.get(TENANT, job.id)
+
+    assert whole.report == {"schema": "x"}
+    assert await catalog.jobs.get(TENANT, job.id, with_report=False) == replace(whole, report=None)

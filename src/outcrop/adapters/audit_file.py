@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,31 @@ import structlog
 
 log = structlog.get_logger()
 
+LOOK_EVERY_S = 1.0
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+"""Made once: json.dumps would make an encoder for each call."""
+
 
 class AuditFile:
     """An open audit log. A line is written whole, so that several processes may share the file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, look_every_s: float = LOOK_EVERY_S) -> None:
+        """Opens the file.
+
+        Args:
+            path: where it is.
+            look_every_s: how often to look whether it was moved away.
+        """
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path = path
+        self._look_every_s = look_every_s
+        self._looked_at = time.monotonic()
         self._descriptor = _open(path)
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Appends a record. One that cannot be written is told in the log: the call has been answered already."""
-        line = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace") + b"\n"
+        line = _encode(record).encode("utf-8", "replace") + b"\n"
         try:
             if self._was_moved():
                 os.close(self._descriptor)
@@ -37,6 +51,10 @@ class AuditFile:
         os.close(self._descriptor)
 
     def _was_moved(self) -> bool:
+        now = time.monotonic()
+        if now - self._looked_at < self._look_every_s:
+            return False
+        self._looked_at = now
         try:
             return os.stat(self._path).st_ino != os.fstat(self._descriptor).st_ino  # noqa: PTH116  # on every call
         except FileNotFoundError:

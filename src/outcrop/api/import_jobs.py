@@ -48,7 +48,8 @@ async def create_model_import_job(call: Call, services: Services) -> Reply:
 async def get_model_import_job(call: Call, services: Services) -> Reply:
     """Describes one job."""
     tenant = call.caller.tenant
-    job = await services.jobs.get(tenant, identifier_of(call.params["jobIdentifier"], ResourceKind.JOB, tenant))
+    identifier = identifier_of(call.params["jobIdentifier"], ResourceKind.JOB, tenant)
+    job = await services.jobs.get(tenant, identifier, with_report=False)
     return Reply(
         output=_present(
             jobArn=job.arn,

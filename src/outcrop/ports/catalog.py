@@ -57,8 +57,11 @@ class JobCatalog(Protocol):
         """
         ...
 
-    async def get(self, tenant: Tenant | None, identifier: str) -> ImportJob:
-        """Returns a job by id or name; without a tenant, of any account by id only. Raises NotFoundError."""
+    async def get(self, tenant: Tenant | None, identifier: str, *, with_report: bool = True) -> ImportJob:
+        """Returns a job by id or name; without a tenant, of any account by id only. Raises NotFoundError.
+
+        Without its report, which can be large, it is read in less time.
+        """
         ...
 
     async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportJob]:

@@ -74,14 +74,14 @@ class FakeJobCatalog:
         self._catalog.tag_rows[job.id] = {tag.key: tag.value for tag in job.request.job_tags}
         return job
 
-    async def get(self, tenant: Tenant | None, identifier: str) -> ImportJob:
+    async def get(self, tenant: Tenant | None, identifier: str, *, with_report: bool = True) -> ImportJob:
         """Returns a job by id or name; without a tenant, of any account by id only."""
         job = self._catalog.job_rows.get(identifier)
         if job is not None and tenant in (None, job.tenant):
-            return job
+            return job if with_report else replace(job, report=None)
         for other in self._catalog.job_rows.values():
             if other.tenant == tenant and other.request.job_name == identifier:
-                return other
+                return other if with_report else replace(other, report=None)
         raise NotFoundError(f"Could not find the model import job {identifier}.")
 
     async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportJob]:

@@ -95,6 +95,8 @@ def _told(operation: Operation, params: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str):  # nearly always, and told by far the fastest
+        return value
     if isinstance(value, datetime):
         return format_timestamp(value)
     if isinstance(value, Mapping):

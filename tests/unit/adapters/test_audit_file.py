@@ -24,7 +24,7 @@ def test_each_record_is_a_line(tmp_path: Path) -> None:
 def test_a_file_that_was_moved_away_is_begun_anew(tmp_path: Path) -> None:
     """Rotation needs no signal."""
     path = tmp_path / "audit.jsonl"
-    audit = AuditFile(path)
+    audit = AuditFile(path, look_every_s=0)
     audit.write({"eventName": "A"})
 
     path.rename(tmp_path / "audit.jsonl.1")

@@ -34,7 +34,7 @@ from outcrop.records import (
     Tag,
 )
 
-_NOT_LISTED = frozenset({"report"})
+_LARGE = frozenset({"report"})
 
 _STAGES = {stage.value: stage for stage in Stage}
 
@@ -46,6 +46,7 @@ class SqlJobCatalog:
         self._database = database
         self._by_id = Lookup(database, sa.select(import_jobs).where(import_jobs.c.id == sa.bindparam("identifier")))
         self._by_id_or_name = Lookup(database, by_id_or_name(import_jobs))
+        self._described = Lookup(database, by_id_or_name(import_jobs, without=_LARGE))
 
     async def create(self, job: ImportJob, quotas: Quotas = NO_QUOTAS) -> ImportJob:
         """Adds a job and returns it; or the one that the same client request token and request made before.
@@ -73,19 +74,20 @@ class SqlJobCatalog:
 
         return await self._database.transaction(work)
 
-    async def get(self, tenant: Tenant | None, identifier: str) -> ImportJob:
+    async def get(self, tenant: Tenant | None, identifier: str, *, with_report: bool = True) -> ImportJob:
         """Returns a job by id or name; without a tenant, of any account by id only. Raises NotFoundError."""
         if tenant is None:
             rows = await self._by_id.rows(identifier=identifier)
         else:
-            rows = await self._by_id_or_name.rows(account=tenant.account, region=tenant.region, identifier=identifier)
+            lookup = self._by_id_or_name if with_report else self._described
+            rows = await lookup.rows(account=tenant.account, region=tenant.region, identifier=identifier)
         if not rows:
             raise NotFoundError(f"Could not find the model import job {identifier}.")
         return _job_of(meant(rows, identifier))
 
     async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportJob]:
         """Returns a page of jobs, without their reports."""
-        select = page_query(import_jobs, tenant, query, without=_NOT_LISTED)
+        select = page_query(import_jobs, tenant, query, without=_LARGE)
         rows = await self._database.read(lambda connection: connection.execute(select).all())
         return Page(items=tuple(_job_of(row) for row in rows[: query.limit]), has_more=len(rows) > query.limit)
 

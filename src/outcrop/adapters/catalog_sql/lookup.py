@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from outcrop.adapters.catalog_sql.database import Database
+from outcrop.adapters.catalog_sql.tables import columns_of
 
 
 class Lookup:
@@ -53,10 +54,13 @@ def _row_type(names: Sequence[str]) -> Any:
     return namedtuple("Row", names)  # noqa: PYI024  # the names are those of the query
 
 
-def by_id_or_name(table: sa.Table) -> sa.Select[Any]:
-    """Selects what an identifier may mean in an account and region: one row by its id, and another by its name."""
+def by_id_or_name(table: sa.Table, *, without: frozenset[str] = frozenset()) -> sa.Select[Any]:
+    """Selects what an identifier may mean in an account and region: one row by its id, and another by its name.
+
+    Columns in `without` are read as null, where they would be large and nobody asks.
+    """
     identifier: sa.BindParameter[str] = sa.bindparam("identifier")
-    return sa.select(table).where(
+    return sa.select(*columns_of(table, without=without)).where(
         table.c.account == sa.bindparam("account"),
         table.c.region == sa.bindparam("region"),
         sa.or_(table.c.id == identifier, table.c.name == identifier),

@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from outcrop.adapters.catalog_sql.tables import columns_of
 from outcrop.arn import Tenant
 from outcrop.records import ListQuery
 
@@ -17,7 +18,7 @@ def page_query(
 
     Columns in `without` are read as null, where they would be large and nobody asks.
     """
-    columns = [sa.null().label(column.name) if column.name in without else column for column in table.c]
+    columns = columns_of(table, without=without)
     filters = _filters(table, tenant, query)
     created, row_id = table.c.created_at, table.c.id
     order = (created.asc(), row_id.asc()) if query.is_ascending else (created.desc(), row_id.desc())

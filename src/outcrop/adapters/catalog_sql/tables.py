@@ -180,3 +180,8 @@ copied_parts = sa.Table(
     sa.Column("crc64nvme", sa.String(16), nullable=False),
     sa.Column("pieces", Document, nullable=False),
 )
+
+
+def columns_of(table: sa.Table, *, without: frozenset[str]) -> list[sa.ColumnElement[Any]]:
+    """Returns a table's columns, those in `without` as nulls."""
+    return [sa.null().label(column.name) if column.name in without else column for column in table.c]
