@@ -19,6 +19,7 @@ from outcrop.errors import IllegalMoveError, IntegrityError, SourceDamagedError
 from outcrop.imports.outages import through_outages
 from outcrop.imports.progress import ByteCounter
 from outcrop.imports.sealing import Buffers, SealingSink
+from outcrop.imports.streams import Streams
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import ObjectStore
 from outcrop.records import ImportJob, JobNote, Piece, SealedPart, SealedSoFar, SourceObject, Upload
@@ -115,6 +116,7 @@ class _Copier:
         self._counter = counter
         self._data_key = data_key
         self._buffers = Buffers()
+        self._streams = Streams(tools.clock)
 
     async def copy(self, path: str, source: SourceObject, known: SealedSoFar | None) -> CopiedFile:
         """Copies a file, or what is missing of it; once more from the beginning when its checksum is another."""
@@ -148,10 +150,10 @@ class _Copier:
                         continue
                     # Taken here, so that a file of a million parts makes tasks only as fast as there is memory for
                     # them, and given back by the task's end, so that one cancelled before it began gives it back too.
-                    await tools.runs_in_memory.acquire()
+                    await self._take_place()
                     tasks.create_task(
                         self._copy_part(source, sealed, done.upload, number, run, parts, recorder)
-                    ).add_done_callback(lambda _: tools.runs_in_memory.release())
+                    ).add_done_callback(self._give_place_back)
             await recorder.record()
         copied = _held_against_stored(path, source, done.header, runs, parts)
         if await tools.staging.is_open(done.upload):
@@ -184,8 +186,21 @@ class _Copier:
             )
             receipt = await through_outages(writer.finish, clock=tools.clock, outage_s=tools.outage_s)
             parts[number] = sink.part(number, receipt)
+        self._streams.finished(run.plain_bytes)
         await self._counter.add(run.plain_bytes)
         await recorder.add(parts[number], run.plain_bytes)
+
+    async def _take_place(self) -> None:
+        await self._streams.acquire()
+        try:
+            await self._tools.runs_in_memory.acquire()
+        except BaseException:
+            self._streams.release()
+            raise
+
+    def _give_place_back(self, _task: asyncio.Task[None]) -> None:
+        self._tools.runs_in_memory.release()
+        self._streams.release()
 
     async def _taken_up(self, known: SealedSoFar | None, source: SourceObject) -> SealedSoFar | None:
         """Returns what an interrupted copy of the file left, if it can be gone on with."""
