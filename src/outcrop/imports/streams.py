@@ -1,7 +1,8 @@
 """How many parts an import reads at once: as many as make it faster.
 
 A far store gives each connection a little, so that many are needed. With a near one, the processor is the limit, and
-more than a few threads only drive each other's segments out of its cache: on two cores, 14 took a quarter longer than four.
+more than a few threads only drive each other's segments out of its cache: on two cores, 14 took a quarter longer than
+four.
 """
 
 from __future__ import annotations
