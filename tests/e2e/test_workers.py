@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import boto3
 import pytest
 
 from tests.e2e.servers import OUTCROP, RunningServer, running_server
@@ -94,6 +95,23 @@ def test_the_jobs_of_a_worker_that_died_or_froze_are_taken_over(
     assert "import_completed" not in (shared.data / "first.log").read_text()
     models = shared.client("bedrock").list_imported_models()["modelSummaries"]
     assert [model["modelName"] for model in models] == ["m"]
+
+
+def test_users_are_made_in_the_servers_database(shared: RunningServer, postgres_url: str) -> None:
+    """Without its name, a command would make them in a file that the server never reads."""
+    access = [*OUTCROP, "access", "create", "ci", "--policy", "read", "--data", str(shared.data)]
+
+    refused = subprocess.run(access, capture_output=True, text=True, check=False)
+    made = subprocess.run([*access, "--database", postgres_url], capture_output=True, text=True, check=False)
+
+    assert (refused.returncode, made.returncode) == (2, 0), made.stderr
+    assert "--database" in refused.stderr
+    key = made.stdout.splitlines()[0].partition("=")[2]
+    secret = made.stdout.splitlines()[1].partition("=")[2].strip("'")
+    session = boto3.Session(aws_access_key_id=key, aws_secret_access_key=secret, region_name="us-east-1")
+    client = session.client("bedrock", endpoint_url=shared.variables["AWS_ENDPOINT_URL_BEDROCK"])
+    assert client.list_imported_models()["modelSummaries"] == []
+    client.close()
 
 
 def test_a_worker_needs_a_database(tmp_path: Path) -> None:

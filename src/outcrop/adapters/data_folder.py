@@ -11,9 +11,10 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 from outcrop.errors import SettingError
 
@@ -40,11 +41,11 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def announce(folder: Path, url: str) -> Iterator[None]:
-    """Says where the server listens, for the commands that look for it."""
+def announce(folder: Path, url: str, *, has_database: bool = False) -> Iterator[None]:
+    """Says where the server listens, and whether its catalog is elsewhere, for the commands that look for it."""
     path = folder / "server.json"
     temporary = path.with_suffix(".new")
-    temporary.write_text(json.dumps({"url": url, "pid": os.getpid()}) + "\n")
+    temporary.write_text(json.dumps({"url": url, "pid": os.getpid(), "has_database": has_database}) + "\n")
     temporary.replace(path)
     try:
         yield
@@ -54,6 +55,18 @@ def announce(folder: Path, url: str) -> Iterator[None]:
 
 def server_url(folder: Path) -> str | None:
     """Returns the URL of the server that runs on this folder, or None."""
+    found = _running(folder)
+    return None if found is None else str(found["url"])
+
+
+def has_database(folder: Path) -> bool:
+    """Says whether a server runs on this folder whose catalog is in a database elsewhere."""
+    found = _running(folder)
+    return found is not None and bool(found.get("has_database"))
+
+
+def _running(folder: Path) -> Mapping[str, Any] | None:
+    """Returns what the server that runs on this folder announced, or None."""
     try:
         announced = json.loads((folder / "server.json").read_text())
         lock = os.open(folder / "lock", os.O_RDWR)
@@ -63,7 +76,7 @@ def server_url(folder: Path) -> str | None:
         # Whoever gets the lock knows that its holder is gone, whatever the announcement says.
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return str(announced["url"])
+        return cast("Mapping[str, Any]", announced)
     finally:
         os.close(lock)
     return None

@@ -12,6 +12,7 @@ from outcrop.adapters.catalog_sql import Database, SqlUserCatalog
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.root_key import derived_key, root_principal
 from outcrop.api.operations import OPERATIONS
+from outcrop.app.catalog import open_catalog
 from outcrop.errors import SettingError
 from outcrop.ports import UserCatalog
 from outcrop.records import NO_QUOTAS, Principal, Quotas
@@ -36,13 +37,8 @@ def now() -> datetime:
 @contextmanager
 def open_users(settings: Settings) -> Iterator[UserCatalog]:
     """Gives the users of the data folder's catalog, whether a server runs on it or not."""
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = Database(settings.catalog_url)
-    try:
-        database.migrate()
+    with open_catalog(settings) as database:
         yield user_catalog(database, root_of(settings))
-    finally:
-        database.close()
 
 
 def quotas_of(settings: Settings) -> Quotas:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import structlog
 
-from outcrop.adapters.catalog_sql import Database, SqlArtifactCatalog
+from outcrop.adapters.catalog_sql import SqlArtifactCatalog
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.keys_local import LocalKeyring
 from outcrop.adapters.keys_logged import LoggedKeys
+from outcrop.app.catalog import open_catalog
 from outcrop.arn import Tenant
 from outcrop.errors import KeyUnavailableError, SettingError, UnavailableError
 from outcrop.imports.key_copies import rewrap
@@ -72,22 +72,17 @@ async def rewrap_models(settings: Settings, keyring: LocalKeyring, key_arn: str)
         KeyUnavailableError: the key is disabled.
         UnavailableError: the catalog cannot be reached.
     """
-    async with _artifacts(settings) as artifacts:
+    with _artifacts(settings) as artifacts:
         return await rewrap(artifacts, LoggedKeys(keyring), key_arn, random_bytes=secrets.token_bytes)
 
 
 async def copies_of(settings: Settings, key_arns: Sequence[str]) -> dict[str, int]:
     """Returns how many models, and imports under way, each key has wrapped a copy for. Raises UnavailableError."""
-    async with _artifacts(settings) as artifacts:
+    with _artifacts(settings) as artifacts:
         return {arn: len(await artifacts.copies(arn)) for arn in key_arns}
 
 
-@asynccontextmanager
-async def _artifacts(settings: Settings) -> AsyncIterator[ArtifactCatalog]:
-    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = Database(settings.catalog_url)
-    try:
-        await asyncio.to_thread(database.migrate)
+@contextmanager
+def _artifacts(settings: Settings) -> Iterator[ArtifactCatalog]:
+    with open_catalog(settings) as database:
         yield SqlArtifactCatalog(database)
-    finally:
-        database.close()

@@ -67,7 +67,7 @@ async def serve(settings: Settings, *, tell: Callable[[str], None]) -> None:
     stop = stop_asked_for()
     with data_folder.hold(settings.data):
         async with _application(settings) as app, _listening(app, settings) as url:
-            with data_folder.announce(settings.data, url):
+            with data_folder.announce(settings.data, url, has_database=settings.database is not None):
                 tell(url)
                 await stop.wait()
                 log.info("stopping")

@@ -8,10 +8,9 @@ from typing import Any
 
 import click
 
-from outcrop.cli.options import CLIENT_SETTINGS, EXIT_NO, setting_flags
+from outcrop.cli.options import CATALOG_SETTINGS, EXIT_NO, setting_flags
 from outcrop.settings import load
 
-USER_SETTINGS = CLIENT_SETTINGS
 _POLICY_HELP = "full, read, invoke, or a file with an IAM policy document."
 
 
@@ -32,7 +31,7 @@ def access() -> None:
 @access.command("create")
 @click.argument("user")
 @click.option("--policy", default=None, metavar="POLICY", help=f"{_POLICY_HELP} Without one, nothing is allowed.")
-@setting_flags(*USER_SETTINGS)
+@setting_flags(*CATALOG_SETTINGS)
 def create(user: str, policy: str | None, **flags: Any) -> None:
     """Make a user, and print export lines with its key, whose secret is shown this once."""
     from outcrop.terminal.access import create_user
@@ -41,7 +40,7 @@ def create(user: str, policy: str | None, **flags: Any) -> None:
 
 
 @access.command("list")
-@setting_flags(*USER_SETTINGS)
+@setting_flags(*CATALOG_SETTINGS)
 def list_(**flags: Any) -> None:
     """List users and their keys."""
     from outcrop.terminal.access import print_users
@@ -51,7 +50,7 @@ def list_(**flags: Any) -> None:
 
 @access.command("delete")
 @click.argument("user")
-@setting_flags(*USER_SETTINGS)
+@setting_flags(*CATALOG_SETTINGS)
 def delete(user: str, **flags: Any) -> None:
     """Delete a user with all its keys."""
     from outcrop.terminal.access import delete_user
@@ -62,7 +61,7 @@ def delete(user: str, **flags: Any) -> None:
 @access.command("policy")
 @click.argument("user")
 @click.argument("policy", required=False)
-@setting_flags(*USER_SETTINGS)
+@setting_flags(*CATALOG_SETTINGS)
 def policy_(user: str, policy: str | None, **flags: Any) -> None:
     """Print a user's policy, or replace it.
 
@@ -79,7 +78,7 @@ def policy_(user: str, policy: str | None, **flags: Any) -> None:
 
 @access.command("add-key")
 @click.argument("user")
-@setting_flags(*USER_SETTINGS)
+@setting_flags(*CATALOG_SETTINGS)
 def add_key(user: str, **flags: Any) -> None:
     """Make another access key, and print export lines; its secret is shown this once."""
     from outcrop.terminal.access import add_access_key
@@ -90,7 +89,7 @@ def add_key(user: str, **flags: Any) -> None:
 @access.command("add-api-key")
 @click.argument("user")
 @click.option("--days", type=click.IntRange(min=1), default=None, help="How long it works; default: for ever.")
-@setting_flags(*USER_SETTINGS)
+@setting_flags(*CATALOG_SETTINGS)
 def add_api_key_(user: str, days: int | None, **flags: Any) -> None:
     """Make a long-term Bedrock API key, and print an export line; it is shown this once.
 
@@ -104,7 +103,7 @@ def add_api_key_(user: str, days: int | None, **flags: Any) -> None:
 @access.command("remove-key")
 @click.argument("user")
 @click.argument("key_id")
-@setting_flags(*USER_SETTINGS)
+@setting_flags(*CATALOG_SETTINGS)
 def remove_key_(user: str, key_id: str, **flags: Any) -> None:
     """Take a key away from a user: an access key or an API key, by its id."""
     from outcrop.terminal.access import remove_key
@@ -116,7 +115,7 @@ def remove_key_(user: str, key_id: str, **flags: Any) -> None:
 @click.argument("user")
 @click.argument("action")
 @click.argument("resource", default="*")
-@setting_flags(*USER_SETTINGS)
+@setting_flags(*CATALOG_SETTINGS)
 def test(user: str, action: str, resource: str, **flags: Any) -> None:
     """Tell whether a user's policy allows an action on a resource. Exit status: 0 allowed, 1 not.
 

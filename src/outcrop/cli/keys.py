@@ -7,11 +7,8 @@ from typing import Any
 
 import click
 
-from outcrop.cli.options import setting_flags
+from outcrop.cli.options import CATALOG_SETTINGS, setting_flags
 from outcrop.settings import load
-
-KEY_SETTINGS = ("data", "database", "account", "region")
-"""What a command that works on the keyring, and on what it wrapped, needs to know of its settings."""
 
 
 @click.group()
@@ -29,7 +26,7 @@ def keys() -> None:
 
 @keys.command("create")
 @click.option("--alias", default=None, metavar="NAME", help="Name of the key, such as alias/team.")
-@setting_flags(*KEY_SETTINGS)
+@setting_flags(*CATALOG_SETTINGS)
 def create(alias: str | None, **flags: Any) -> None:
     """Make a key, and print its ARN."""
     from outcrop.app.keys import open_keyring
@@ -38,7 +35,7 @@ def create(alias: str | None, **flags: Any) -> None:
 
 
 @keys.command("list")
-@setting_flags(*KEY_SETTINGS)
+@setting_flags(*CATALOG_SETTINGS)
 def list_(**flags: Any) -> None:
     """List keys, their aliases, and how many models each wraps."""
     import asyncio
@@ -50,7 +47,7 @@ def list_(**flags: Any) -> None:
 
 @keys.command("rotate")
 @click.argument("key", metavar="KEY")
-@setting_flags(*KEY_SETTINGS)
+@setting_flags(*CATALOG_SETTINGS)
 def rotate(key: str, **flags: Any) -> None:
     """Give a key new material, and wrap the keys of its models anew; weights are not touched."""
     import asyncio
@@ -66,7 +63,7 @@ def rotate(key: str, **flags: Any) -> None:
 
 @keys.command("disable")
 @click.argument("key", metavar="KEY")
-@setting_flags(*KEY_SETTINGS)
+@setting_flags(*CATALOG_SETTINGS)
 def disable(key: str, **flags: Any) -> None:
     """Keep a key from being used: its models cannot be loaded any more; copies that are loaded go on until idle."""
     from outcrop.app.keys import open_keyring
@@ -76,7 +73,7 @@ def disable(key: str, **flags: Any) -> None:
 
 @keys.command("enable")
 @click.argument("key", metavar="KEY")
-@setting_flags(*KEY_SETTINGS)
+@setting_flags(*CATALOG_SETTINGS)
 def enable(key: str, **flags: Any) -> None:
     """Let a key be used again."""
     from outcrop.app.keys import open_keyring
@@ -87,7 +84,7 @@ def enable(key: str, **flags: Any) -> None:
 @keys.command("alias")
 @click.argument("name", metavar="NAME")
 @click.argument("key", metavar="KEY")
-@setting_flags(*KEY_SETTINGS)
+@setting_flags(*CATALOG_SETTINGS)
 def alias(name: str, key: str, **flags: Any) -> None:
     """Give a key a name, such as alias/team; a key that had it before loses it."""
     from outcrop.app.keys import open_keyring

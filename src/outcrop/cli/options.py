@@ -17,6 +17,9 @@ EXIT_UNKNOWN = 2
 CLIENT_SETTINGS = ("data", "account", "region")
 """What a command that talks to a server needs to know of its settings."""
 
+CATALOG_SETTINGS = ("data", "database", "account", "region")
+"""What a command that changes the catalog, beside a server or without one, needs to know."""
+
 WORKER_SETTINGS = (
     *("data", "database", "vault", "buckets", "keys", "kms_key", "account", "region", "profile", "roles"),
     *("engine", "engine_command", "engine_options", "engine_start_s", "engine_request_s", "plaintext_dir"),
