@@ -141,17 +141,24 @@ def engines_of(process: int) -> list[int]:
     return [pid for pid in below if b"\0serve\0./model" in commands[pid] and b"engine_keeper" not in commands[pid]]
 
 
+def code_at_death(server: RunningServer, model: str) -> str:
+    """The error of a stream whose engine is killed in the middle of it."""
+    for _ in range(5):
+        stream = opened(server, model, prompt="Q: What is a sill?\nA:", max_tokens=1000, temperature=2)
+        next(stream)
+        for pid in engines_of(server.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        try:
+            list(stream)
+        except EventStreamError as error:
+            return str(error.response["Error"]["Code"])
+        # Sampled at this temperature, a reply now and then ends by itself before it can be interrupted.
+    return "every reply was whole"
+
+
 def test_an_engine_that_dies_ends_its_stream_and_is_replaced(server: RunningServer, guide: str) -> None:
     """The stream ends with ModelStreamErrorException, and the next request finds a new engine."""
-    stream = opened(server, guide, prompt="Q: What is a sill?\nA:", max_tokens=1000, temperature=2)
-    next(stream)
-
-    for pid in engines_of(server.process.pid):
-        os.kill(pid, signal.SIGKILL)
-
-    with pytest.raises(EventStreamError) as raised:
-        list(stream)
-    assert raised.value.response["Error"]["Code"] == "modelStreamErrorException"
+    assert code_at_death(server, guide) == "modelStreamErrorException"
     assert whole(server, guide, prompt="Q:", max_tokens=1, temperature=0)["choices"]
 
 
