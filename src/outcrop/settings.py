@@ -266,7 +266,9 @@ def load(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] 
 
 def upstream_environment() -> dict[str, str]:
     """Returns the AWS variables of the process: how stores and services outside are found and reached."""
-    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    return {
+        name: value for name, value in os.environ.items() if name.startswith("AWS_") or name == "REQUESTS_CA_BUNDLE"
+    }
 
 
 def engine_environment() -> dict[str, str]:

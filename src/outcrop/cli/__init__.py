@@ -13,6 +13,7 @@ import click
 
 from outcrop import __version__
 from outcrop.cli.access import access
+from outcrop.cli.doctor import doctor
 from outcrop.cli.keys import keys
 from outcrop.cli.options import CLIENT_SETTINGS, EXIT_NO, EXIT_UNKNOWN, WORKER_SETTINGS, setting_flags
 from outcrop.errors import ImportFailedError, OutcropError, SettingError
@@ -41,6 +42,7 @@ def cli() -> None:
 
     \b
     outcrop check ./my-model                       would it import?
+    outcrop doctor s3://bucket/my-model            could it be read, and does this machine do?
     outcrop import ./my-model --name m --follow    import it, here
     outcrop serve                                  serve Bedrock's API on http://127.0.0.1:8025
     eval "$(outcrop env)"                          point AWS clients in this shell at it
@@ -49,6 +51,7 @@ def cli() -> None:
 
 cli.add_command(access)
 cli.add_command(keys)
+cli.add_command(doctor)
 
 
 @cli.command()
