@@ -17,7 +17,9 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from outcrop.adapters.cut_answers import whole_answers
 from outcrop.adapters.outbound import DEFAULT, Outbound
+from outcrop.adapters.s3_errors import reason_of
 from outcrop.arn import Tenant
 from outcrop.errors import KeyDeniedError, KeyUnavailableError, OutcropError, UnavailableError
 from outcrop.key_ids import full_arn, is_of, region_of
@@ -85,7 +87,7 @@ class KmsKeys:
             outbound: the way that KMS is reached.
             timeout_s: longest time to connect and to wait for an answer, in seconds, at each of three attempts.
         """
-        self._session = session
+        self._session = whole_answers(session)
         self._outbound = outbound
         self._service_key = full_arn(service_key, own)
         self._config = Config(
@@ -143,7 +145,7 @@ class KmsKeys:
         except ParamValidationError as error:
             raise KeyUnavailableError(f"The key {key} cannot be asked for this: {error}") from error
         except BotoCoreError as error:
-            raise UnavailableError(f"AWS KMS in {region}", type(error).__name__) from error
+            raise UnavailableError(f"AWS KMS in {region}", reason_of(error)) from error
 
     def _client(self, region: str) -> BaseClient:
         # Clients may be shared by threads, but a session makes only one at a time.
