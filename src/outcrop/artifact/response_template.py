@@ -1,9 +1,9 @@
 """How `transformers serve` is to take a model's reply apart, where it would do so wrongly or not at all. Pure.
 
 It splits replies by a "response template": the tokenizer's own, or one that it keeps for a model type (transformers
-5.23, `cli/serving/utils.py`). What it keeps for Qwen's types begins at `<|im_start|>assistant`; a fine-tune with another
-chat template has that nowhere, and then the whole prompt is taken for the beginning of the reply. For GPT-OSS it keeps
-none, so that reasoning and answer run into each other without the marks between them.
+5.23, `cli/serving/utils.py`). What it keeps for Qwen's types begins at `<|im_start|>assistant`. A fine-tune with
+another chat template has that nowhere, and then the whole prompt is taken for the beginning of the reply. For GPT-OSS
+it keeps none, so that reasoning and answer run into each other without the marks between them.
 """
 
 from __future__ import annotations
