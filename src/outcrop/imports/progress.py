@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from outcrop.ports import Clock, JobCatalog
-from outcrop.records import JobNote
+from outcrop.records import ImportJob, JobNote
 
 TELL_EVERY_S = 0.25
 
@@ -11,10 +11,10 @@ TELL_EVERY_S = 0.25
 class ByteCounter:
     """Counts the bytes of one stage and tells the catalog, at most every quarter of a second."""
 
-    def __init__(self, *, jobs: JobCatalog, clock: Clock, job_id: str, done: int, total: int) -> None:
+    def __init__(self, *, jobs: JobCatalog, clock: Clock, job: ImportJob, done: int, total: int) -> None:
         self._jobs = jobs
         self._clock = clock
-        self._job_id = job_id
+        self._job = job
         self._done = done
         self._total = total
         self._told_at = clock.monotonic() - TELL_EVERY_S
@@ -29,4 +29,6 @@ class ByteCounter:
 
     async def tell(self) -> None:
         """Tells the catalog now."""
-        await self._jobs.record(self._job_id, JobNote(bytes_done=self._done, bytes_total=self._total))
+        await self._jobs.record(
+            self._job.id, JobNote(bytes_done=self._done, bytes_total=self._total), fence=self._job.fence
+        )
