@@ -124,11 +124,9 @@ class FakeJobCatalog:
         job = self._catalog.job_rows.get(job_id)
         if job is None or job.stage in ENDED or fence not in (None, job.fence):
             raise IllegalMoveError(f"job {job_id} has ended, or is another worker's")
-        progress = replace(
-            job.progress,
-            bytes_done=max(job.progress.bytes_done, note.bytes_done or 0),
-            bytes_total=job.progress.bytes_total if note.bytes_total is None else note.bytes_total,
-        )
+        progress = job.progress if note.bytes_done is None else job.progress.counted(note.bytes_done, note.counted_at)
+        if note.bytes_total is not None:
+            progress = replace(progress, bytes_total=note.bytes_total)
         self._catalog.job_rows[job_id] = replace(
             job,
             progress=progress,

@@ -72,6 +72,7 @@ import_jobs = sa.Table(
     sa.Column("wrapped_key", sa.LargeBinary),
     sa.Column("shared_artifact_id", sa.String(12)),
     sa.Column("is_released", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("marks", Document, nullable=False, server_default="[]"),
     sa.Column("worker", sa.Text),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("fence", sa.BigInteger, nullable=False, server_default="0"),
