@@ -20,9 +20,17 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 
-from outcrop.adapters.s3_errors import FALLBACK_REGION, code_of, is_away, status_of
-from outcrop.errors import SourceChangedError, SourceDeniedError, SourceMissingError, UnavailableError
+from outcrop.adapters.cut_answers import WebPageError, whole_answers
+from outcrop.adapters.s3_errors import FALLBACK_REGION, code_of, is_away, reason_of, status_of
+from outcrop.errors import (
+    SourceChangedError,
+    SourceDeniedError,
+    SourceMissingError,
+    SourceUnusableError,
+    UnavailableError,
+)
 from outcrop.records import Checksum, ChecksumType, SourceLocation, SourceObject
 
 URL_S = 3600
@@ -37,7 +45,7 @@ class S3Listing:
     """Lists prefixes with the credentials and endpoint of a boto3 session."""
 
     def __init__(self, session: boto3.Session, *, timeout_s: float = 20.0) -> None:
-        self._client: BaseClient = session.client(
+        self._client: BaseClient = whole_answers(session).client(
             "s3",
             region_name=session.region_name or FALLBACK_REGION,
             config=Config(
@@ -70,6 +78,9 @@ class S3Listing:
             answer = await self._call(self._client.list_objects_v2, f"list {location}", arguments)
         except ClientError as error:
             raise self._translate(error, f"Listing {location}", location.bucket) from error
+        if "IsTruncated" not in answer:
+            # Every store says it; what does not is another service's answer, and would look like an empty bucket.
+            raise SourceUnusableError(f"{self.endpoint} is no S3 endpoint: what it answered is no list of {location}.")
         objects = [
             SourceObject(bucket=location.bucket, key=entry["Key"], size_bytes=entry["Size"], etag=entry["ETag"])
             for entry in answer.get("Contents", ())
@@ -147,8 +158,12 @@ class S3Listing:
                 f"There are no AWS credentials to {what} with: give the server AWS_ACCESS_KEY_ID and "
                 "AWS_SECRET_ACCESS_KEY, or a profile, or start it with --buckets."
             ) from error
-        except BotoCoreError as error:
-            raise UnavailableError(f"S3 at {self.endpoint}", type(error).__name__) from error
+        except WebPageError as error:
+            raise SourceUnusableError(
+                f"{self.endpoint} is no S3 endpoint: asked to {what}, {error}. Check AWS_ENDPOINT_URL_S3."
+            ) from error
+        except (BotoCoreError, ResponseParserError) as error:
+            raise UnavailableError(f"S3 at {self.endpoint}", reason_of(error)) from error
 
     def _translate(self, error: ClientError, what: str, bucket: str) -> Exception:
         if code_of(error) in _MISSING:
