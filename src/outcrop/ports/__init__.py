@@ -16,6 +16,7 @@ from outcrop.ports.catalog import (
 from outcrop.ports.clock import Clock
 from outcrop.ports.engines import CopyHost, Engine, RunningEngine
 from outcrop.ports.keys import KeyService
+from outcrop.ports.networks import NetworkCatalog, Networks
 from outcrop.ports.storage import (
     Buffer,
     ByteSink,
@@ -45,6 +46,8 @@ __all__ = [
     "LocalReader",
     "LocalReads",
     "ModelCatalog",
+    "NetworkCatalog",
+    "Networks",
     "ObjectStore",
     "PartWriter",
     "RunStep",
