@@ -23,6 +23,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from outcrop.adapters.cut_answers import WebPageError, whole_answers
+from outcrop.adapters.outbound import DEFAULT, Outbound
 from outcrop.adapters.s3_errors import FALLBACK_REGION, code_of, is_away, reason_of, status_of
 from outcrop.errors import (
     SourceChangedError,
@@ -42,10 +43,11 @@ _ALGORITHMS = ("CRC64NVME", "CRC32", "CRC32C", "SHA256", "SHA1")
 
 
 class S3Listing:
-    """Lists prefixes with the credentials and endpoint of a boto3 session."""
+    """Lists prefixes with the credentials of a boto3 session, at its endpoint or at that of a way out."""
 
-    def __init__(self, session: boto3.Session, *, timeout_s: float = 20.0) -> None:
-        self._client: BaseClient = whole_answers(session).client(
+    def __init__(self, session: boto3.Session, *, outbound: Outbound = DEFAULT, timeout_s: float = 20.0) -> None:
+        self._client: BaseClient = outbound.client(
+            whole_answers(session),
             "s3",
             region_name=session.region_name or FALLBACK_REGION,
             config=Config(
@@ -60,7 +62,7 @@ class S3Listing:
 
     @property
     def endpoint(self) -> str:
-        """Where the session finds S3."""
+        """Where S3 is found."""
         return str(self._client.meta.endpoint_url)
 
     async def page(self, location: SourceLocation, token: str | None) -> tuple[list[SourceObject], str | None]:
