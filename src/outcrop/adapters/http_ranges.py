@@ -15,6 +15,7 @@ import weakref
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
+from html import unescape
 from urllib.parse import urlsplit
 
 from outcrop.ports import ByteSink
@@ -22,16 +23,18 @@ from outcrop.ports import ByteSink
 _PARTIAL, _WHOLE = 206, 200
 _ERROR_BYTES = 4096
 _CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
+_MESSAGE = re.compile(rb"<Message>([^<]{1,1000})</Message>")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class HttpRefusedError(Exception):
-    """The server answered, but not with the range. `code` is the S3 error code of the answer, or empty."""
+    """The server answered, but not with the range. `code` and `text` are S3's of the answer, or empty."""
 
-    def __init__(self, status: int, code: str) -> None:
+    def __init__(self, status: int, code: str, text: str = "") -> None:
         super().__init__(f"{status} {code}".rstrip())
         self.status = status
         self.code = code
+        self.text = text
 
 
 class HttpBrokenError(Exception):
@@ -177,8 +180,8 @@ def _require_range(
 ) -> None:
     """Holds the answer's head against what was asked for: a server may know neither If-Match nor Range."""
     if response.status not in (_PARTIAL, _WHOLE):
-        found = _CODE.search(response.read(_ERROR_BYTES))
-        raise HttpRefusedError(response.status, found[1].decode() if found else "")
+        body = response.read(_ERROR_BYTES)
+        raise HttpRefusedError(response.status, _first(_CODE, body), unescape(_first(_MESSAGE, body)))
     told = response.headers.get("ETag")
     if etag is not None and told is not None and _bare(told) != _bare(etag):
         raise HttpChangedError(told)
@@ -198,6 +201,11 @@ def _require_range(
         raise HttpChangedError(str(response.length))
     elif response.length != end:
         raise HttpBrokenError("the server does not send ranges")
+
+
+def _first(pattern: re.Pattern[bytes], body: bytes) -> str:
+    found = pattern.search(body)
+    return found[1].decode("utf-8", "replace") if found else ""
 
 
 def _bare(etag: str) -> str:

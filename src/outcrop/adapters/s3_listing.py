@@ -21,8 +21,14 @@ from botocore.exceptions import (
     PartialCredentialsError,
 )
 
-from outcrop.adapters.s3_errors import FALLBACK_REGION, code_of, is_away, status_of
-from outcrop.errors import SourceChangedError, SourceDeniedError, SourceMissingError, UnavailableError
+from outcrop.adapters.s3_errors import EXPIRED, FALLBACK_REGION, code_of, denied, is_away, message_of, status_of
+from outcrop.errors import (
+    CredentialsExpiredError,
+    SourceChangedError,
+    SourceDeniedError,
+    SourceMissingError,
+    UnavailableError,
+)
 from outcrop.records import Checksum, ChecksumType, SourceLocation, SourceObject
 
 URL_S = 3600
@@ -36,7 +42,15 @@ _ALGORITHMS = ("CRC64NVME", "CRC32", "CRC32C", "SHA256", "SHA1")
 class S3Listing:
     """Lists prefixes with the credentials and endpoint of a boto3 session."""
 
-    def __init__(self, session: boto3.Session, *, timeout_s: float = 20.0) -> None:
+    def __init__(self, session: boto3.Session, *, timeout_s: float = 20.0, reader: str = "The server") -> None:
+        """Keeps how S3 is asked.
+
+        Args:
+            session: whose credentials and endpoint are used.
+            timeout_s: longest time to connect and to wait for an answer, in seconds, at each of three attempts.
+            reader: whose credentials these are, as the beginning of a sentence about what they may not do.
+        """
+        self._reader = reader
         self._client: BaseClient = session.client(
             "s3",
             region_name=session.region_name or FALLBACK_REGION,
@@ -55,6 +69,10 @@ class S3Listing:
         """Where the session finds S3."""
         return str(self._client.meta.endpoint_url)
 
+    def close(self) -> None:
+        """Ends the connections."""
+        self._client.close()
+
     async def page(self, location: SourceLocation, token: str | None) -> tuple[list[SourceObject], str | None]:
         """Returns one page of a listing and the token of the next.
 
@@ -69,7 +87,7 @@ class S3Listing:
         try:
             answer = await self._call(self._client.list_objects_v2, f"list {location}", arguments)
         except ClientError as error:
-            raise self._translate(error, f"Listing {location}", location.bucket) from error
+            raise self._translate(error, "list", str(location), location.bucket) from error
         objects = [
             SourceObject(bucket=location.bucket, key=entry["Key"], size_bytes=entry["Size"], etag=entry["ETag"])
             for entry in answer.get("Contents", ())
@@ -93,7 +111,7 @@ class S3Listing:
                 raise SourceMissingError(f"{source} is gone.") from error
             if status_of(error) == _PRECONDITION_FAILED:
                 raise SourceChangedError(str(source)) from error
-            raise self._translate(error, f"Reading {source}", source.bucket) from error
+            raise self._translate(error, "read", str(source), source.bucket) from error
         if head["ContentLength"] != source.size_bytes:
             raise SourceChangedError(str(source))
         checksum = _stored_checksum(head)
@@ -127,7 +145,7 @@ class S3Listing:
                 answer = await self._call(self._client.get_object_attributes, f"read {source}", arguments)
             except ClientError as error:
                 if is_away(error):
-                    raise self._translate(error, f"Reading {source}", source.bucket) from error
+                    raise self._translate(error, "read", str(source), source.bucket) from error
                 # It takes a right of its own, and some stores do not have it at all.
                 return ()
             parts = answer.get("ObjectParts", {})
@@ -150,14 +168,24 @@ class S3Listing:
         except BotoCoreError as error:
             raise UnavailableError(f"S3 at {self.endpoint}", type(error).__name__) from error
 
-    def _translate(self, error: ClientError, what: str, bucket: str) -> Exception:
+    def _translate(self, error: ClientError, verb: str, what: str, bucket: str) -> Exception:
         if code_of(error) in _MISSING:
             return SourceMissingError(f"The bucket {bucket} does not exist at {self.endpoint}.")
+        if code_of(error) in EXPIRED:
+            return CredentialsExpiredError(f"S3 at {self.endpoint}", f"the credentials have expired ({code_of(error)})")
         if is_away(error):
             return UnavailableError(f"S3 at {self.endpoint}", f"{status_of(error)} {code_of(error)}")
         if code_of(error) == "PermanentRedirect":
             return SourceMissingError(f"The bucket {bucket} is in another region than {self._client.meta.region_name}.")
-        return SourceDeniedError(f"{what} was refused: {status_of(error)} {code_of(error)}.")
+        return denied(
+            self._reader,
+            verb,
+            what,
+            "s3:ListBucket" if verb == "list" else "s3:GetObject",
+            status=status_of(error),
+            code=code_of(error),
+            message=message_of(error),
+        )
 
 
 def _stored_checksum(head: Mapping[str, Any]) -> Checksum | None:

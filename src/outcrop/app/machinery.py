@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from functools import partial
 
 import structlog
 
-from outcrop.adapters import data_folder
 from outcrop.adapters.catalog_sql import (
     Database,
     SqlArtifactCatalog,
@@ -27,8 +26,9 @@ from outcrop.adapters.jobs_dbos import DbosJobEngine
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.app.engines import open_engine
 from outcrop.app.host import import_host
+from outcrop.app.job_sources import JobSources
 from outcrop.app.keys import open_keys
-from outcrop.app.sources import Sources, server_sources
+from outcrop.app.roles import open_roles
 from outcrop.app.vaults import local_reads, open_vault
 from outcrop.errors import UnavailableError
 from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
@@ -36,7 +36,7 @@ from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import Clock, KeyService, Vault
-from outcrop.records import ImportJob, Stage
+from outcrop.records import Stage
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
 from outcrop.serving.prompts import Prompts
@@ -63,6 +63,7 @@ class Machinery:
     fleet: Fleet
     capabilities: Capabilities
     prompts: Prompts
+    sources: JobSources
     job_engine: DbosJobEngine
 
 
@@ -103,6 +104,12 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         )
         stack.push_async_callback(fleet.close)
 
+        sources = JobSources(
+            settings,
+            environment=upstream_environment(),
+            clock=clock,
+            roles=open_roles(settings, clock),
+        )
         tools = ImportTools(
             jobs=jobs,
             models=models,
@@ -112,7 +119,9 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             journal=SqlCopyJournal(database),
             keys=keys,
             clock=clock,
-            open_source=_open_source(settings),
+            open_source=sources.open,
+            close_source=sources.close,
+            access=sources.access,
             prove=partial(
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
             ),
@@ -148,6 +157,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             fleet=fleet,
             capabilities=capabilities,
             prompts=Prompts(opened),
+            sources=sources,
             job_engine=job_engine,
         )
 
@@ -162,22 +172,6 @@ async def _start_what_waits(jobs: SqlJobCatalog, job_engine: DbosJobEngine, cloc
                     await job_engine.start(job.id)
         except UnavailableError as error:
             log.warning("waiting_for", what=error.what, reason=error.reason)
-
-
-def _open_source(settings: Settings) -> Callable[[ImportJob], Awaitable[Sources]]:
-    sources = server_sources(
-        folders=[
-            *([settings.buckets] if settings.buckets is not None else []),
-            settings.data / data_folder.SOURCES,
-        ],
-        has_s3=settings.buckets is None,
-        environment=upstream_environment(),
-    )
-
-    async def open_source(_job: ImportJob) -> Sources:
-        return sources
-
-    return open_source
 
 
 def _cores() -> int:

@@ -86,6 +86,8 @@ class ImportPipeline:
         except IllegalMoveError as error:
             # The job has ended, by a worker that took it over from this one: nothing here may touch it any more.
             log.warning("job_given_up", job_id=job_id, reason=str(error))
+        finally:
+            await self._tools.close_source(job_id)
 
     async def _step(
         self, job_id: str, run_step: RunStep, name: str, work: Callable[[ImportJob], Awaitable[JsonValue]]
@@ -131,7 +133,7 @@ class ImportPipeline:
         store = await tools.open_source(job)
         snapshot = await inspect(store, objects, location.prefix)
         report = await asyncio.to_thread(examine, snapshot, host=tools.host)
-        await tools.jobs.record(job.id, JobNote(report=report.to_json()))
+        await tools.jobs.record(job.id, JobNote(report={**report.to_json(), "access": tools.access(job)}))
         if not report.is_importable(tools.profile) or report.facts is None:
             raise ModelRejectedError(report.summary(profile=tools.profile))
         by_path = {item.key.removeprefix(location.prefix): item for item in objects}

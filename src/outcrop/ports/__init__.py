@@ -8,6 +8,7 @@ from outcrop.ports.catalog import ArtifactCatalog, CopyJournal, JobCatalog, Mode
 from outcrop.ports.clock import Clock
 from outcrop.ports.engines import CopyHost, Engine, RunningEngine
 from outcrop.ports.keys import KeyService
+from outcrop.ports.roles import RoleBroker
 from outcrop.ports.storage import (
     Buffer,
     ByteSink,
@@ -38,6 +39,7 @@ __all__ = [
     "ModelCatalog",
     "ObjectStore",
     "PartWriter",
+    "RoleBroker",
     "RunStep",
     "RunningEngine",
     "TagCatalog",

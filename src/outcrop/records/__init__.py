@@ -22,6 +22,7 @@ from outcrop.records.models import (
     ServableModel,
     SharedArtifact,
 )
+from outcrop.records.roles import RoleCredentials
 from outcrop.records.sealing import Piece, SealedPart, SealedSoFar, Upload
 from outcrop.records.source import Checksum, ChecksumType, SourceLocation, SourceObject
 from outcrop.records.values import JsonObject, JsonValue, Tag
@@ -51,6 +52,7 @@ __all__ = [
     "Principal",
     "Progress",
     "Quotas",
+    "RoleCredentials",
     "SealedPart",
     "SealedSoFar",
     "ServableModel",

@@ -12,7 +12,7 @@ from outcrop.api.calls import Call
 from outcrop.api.permissions import Permissions
 from outcrop.api.services import Services
 from outcrop.ports import Clock
-from outcrop.records import NO_QUOTAS, Caller, ServableModel
+from outcrop.records import NO_QUOTAS, Caller, ImportJob, ServableModel
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
 from outcrop.serving.prompts import OpenedArtifact, Prompts
@@ -49,6 +49,7 @@ def sample_services(*, host: NullHost | None = None, clock: Clock | None = None)
         tags=catalog.tags,
         vault=FakeVault(),
         keys=FakeKeyService(),
+        check_role=_any_role,
         job_engine=Started(),
         fleet=Fleet(host or NullHost(), time, FleetLimits()),
         capabilities=Capabilities(engine="none", features=frozenset()),
@@ -65,6 +66,10 @@ def sample_services(*, host: NullHost | None = None, clock: Clock | None = None)
         prompts=Prompts(_no_artifact),
         profile="outcrop",
     )
+
+
+async def _any_role(_job: ImportJob) -> None:
+    """Every role will do here."""
 
 
 async def _no_artifact(model: ServableModel) -> OpenedArtifact:
