@@ -18,6 +18,7 @@ from contextlib import suppress
 from html import unescape
 from urllib.parse import urlsplit
 
+from outcrop.adapters.http_whole import WholeResponse, is_web_page
 from outcrop.ports import ByteSink
 
 _PARTIAL, _WHOLE = 206, 200
@@ -43,6 +44,10 @@ class HttpBrokenError(Exception):
 
 class HttpChangedError(Exception):
     """The answer is of another resource than was asked for: its ETag or its size differ."""
+
+
+class HttpStrangeError(Exception):
+    """What answered is not the server that was meant: it sent a web page, or something without an ETag."""
 
 
 class Hangup:
@@ -111,7 +116,7 @@ class HttpRanges:
             hangup: ends the read early.
 
         Raises:
-            HttpRefusedError, HttpBrokenError, HttpChangedError: as they say.
+            HttpRefusedError, HttpBrokenError, HttpChangedError, HttpStrangeError: as they say.
         """
         parts = urlsplit(url)
         address = (parts.scheme, parts.netloc)
@@ -168,11 +173,14 @@ class HttpRanges:
     def _new(self, address: tuple[str, str]) -> http.client.HTTPConnection:
         scheme, host = address
         if scheme == "http":
-            return http.client.HTTPConnection(host, timeout=self._connect_s)
-        with self._lock:
-            if self._tls is None:
-                self._tls = ssl.create_default_context(cafile=self._ca_bundle)
-        return http.client.HTTPSConnection(host, timeout=self._connect_s, context=self._tls)
+            connection = http.client.HTTPConnection(host, timeout=self._connect_s)
+        else:
+            with self._lock:
+                if self._tls is None:
+                    self._tls = ssl.create_default_context(cafile=self._ca_bundle)
+            connection = http.client.HTTPSConnection(host, timeout=self._connect_s, context=self._tls)
+        connection.response_class = WholeResponse
+        return connection
 
 
 def _require_range(
@@ -180,9 +188,13 @@ def _require_range(
 ) -> None:
     """Holds the answer's head against what was asked for: a server may know neither If-Match nor Range."""
     if response.status not in (_PARTIAL, _WHOLE):
-        body = response.read(_ERROR_BYTES)
-        raise HttpRefusedError(response.status, _first(_CODE, body), unescape(_first(_MESSAGE, body)))
+        raise _refusal(response)
     told = response.headers.get("ETag")
+    content_type = response.headers.get("Content-Type", "something of no type")
+    # Stores keep the type that an object was uploaded with, a page's too: what no store leaves out is the ETag.
+    if told is None and (response.status == _WHOLE or is_web_page(content_type)):
+        what = "a web page" if is_web_page(content_type) else content_type
+        raise HttpStrangeError(f"it answered {response.status} with {what} in place of the object")
     if etag is not None and told is not None and _bare(told) != _bare(etag):
         raise HttpChangedError(told)
     if response.status == _PARTIAL:
@@ -201,6 +213,16 @@ def _require_range(
         raise HttpChangedError(str(response.length))
     elif response.length != end:
         raise HttpBrokenError("the server does not send ranges")
+
+
+def _refusal(response: http.client.HTTPResponse) -> Exception:
+    body = response.read(_ERROR_BYTES)
+    if response.length and len(body) < _ERROR_BYTES:
+        # Without its code, an answer that may pass would look like one that will not.
+        return HttpBrokenError("the answer ended early")
+    if is_web_page(response.headers.get("Content-Type")):
+        return HttpStrangeError(f"it answered {response.status} with a web page, as no store does")
+    return HttpRefusedError(response.status, _first(_CODE, body), unescape(_first(_MESSAGE, body)))
 
 
 def _first(pattern: re.Pattern[bytes], body: bytes) -> str:

@@ -17,6 +17,8 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from outcrop.adapters.cut_answers import whole_answers
+from outcrop.adapters.s3_errors import reason_of
 from outcrop.arn import Tenant
 from outcrop.errors import KeyDeniedError, KeyUnavailableError, OutcropError, UnavailableError
 from outcrop.key_ids import full_arn, is_of, region_of
@@ -75,7 +77,7 @@ class KmsKeys:
             own: account and region in which `service_key` is meant, where it is not an ARN.
             timeout_s: longest time to connect and to wait for an answer, in seconds, at each of three attempts.
         """
-        self._session = session
+        self._session = whole_answers(session)
         self._service_key = full_arn(service_key, own)
         self._config = Config(
             connect_timeout=timeout_s, read_timeout=timeout_s, retries={"mode": "standard", "total_max_attempts": 3}
@@ -132,7 +134,7 @@ class KmsKeys:
         except ParamValidationError as error:
             raise KeyUnavailableError(f"The key {key} cannot be asked for this: {error}") from error
         except BotoCoreError as error:
-            raise UnavailableError(f"AWS KMS in {region}", type(error).__name__) from error
+            raise UnavailableError(f"AWS KMS in {region}", reason_of(error)) from error
 
     def _client(self, region: str) -> BaseClient:
         # Clients may be shared by threads, but a session makes only one at a time.

@@ -19,7 +19,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
-from outcrop.adapters.s3_errors import FALLBACK_REGION
+from outcrop.adapters.cut_answers import whole_answers
+from outcrop.adapters.s3_errors import FALLBACK_REGION, reason_of
 from outcrop.adapters.session_policy import session_policies
 from outcrop.errors import OutcropError, RoleRefusedError, UnavailableError
 from outcrop.ports import Clock
@@ -102,7 +103,7 @@ class StsRoles:
         self._clock = clock
         self._refused_policies = 0
         """How many of a source's policies this STS does not take, broadest demands first."""
-        self._client: BaseClient = session.client(
+        self._client: BaseClient = whole_answers(session).client(
             "sts",
             region_name=session.region_name or FALLBACK_REGION,
             config=Config(
@@ -173,7 +174,7 @@ class StsRoles:
         except ParamValidationError as error:
             raise self._refused(job, "ValidationError", str(error)) from error
         except BotoCoreError as error:
-            raise self._away(type(error).__name__) from error
+            raise self._away(reason_of(error)) from error
         except _STRANGE as error:
             raise self._away("what it answered is no answer of STS") from error
         return answer

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
+from outcrop.adapters.cut_answers import WebPageError
 from outcrop.errors import SourceDeniedError
 
 FALLBACK_REGION = "us-east-1"
@@ -41,12 +43,23 @@ def status_of(error: ClientError) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def reason_of(error: BotoCoreError | ResponseParserError) -> str:
+    """Returns why there was no answer, in a word or a sentence without what the answer held."""
+    if isinstance(error, WebPageError):
+        return str(error)
+    if isinstance(error, ResponseParserError):
+        return "what it answered is not what the service answers"
+    return type(error).__name__
+
+
 def is_away(error: ClientError) -> bool:
     """Says whether the same call may succeed later."""
     return may_pass(status_of(error), code_of(error))
 
 
-def denied(reader: str, verb: str, what: str, action: str, *, status: int, code: str, message: str = "") -> Exception:
+def denied(
+    reader: str, verb: str, what: str, action: str, *, status: int, code: str, message: str = ""
+) -> SourceDeniedError:
     """Returns the error for a refusal that will not pass.
 
     Args:
@@ -58,7 +71,7 @@ def denied(reader: str, verb: str, what: str, action: str, *, status: int, code:
         code: S3's code of it, where there was one.
         message: S3's sentence; it may say that another right was missing.
     """
-    answer = f"{status} {code}".rstrip()
+    answer = f"{status} {code}".rstrip() if code != str(status) else code
     if code not in _NO_RIGHT:
         return SourceDeniedError(f"{reader} could not {verb} {what}: {answer}.")
     found = _MISSING_RIGHT.search(message)

@@ -20,13 +20,25 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 
-from outcrop.adapters.s3_errors import EXPIRED, FALLBACK_REGION, code_of, denied, is_away, message_of, status_of
+from outcrop.adapters.cut_answers import WebPageError, whole_answers
+from outcrop.adapters.s3_errors import (
+    EXPIRED,
+    FALLBACK_REGION,
+    code_of,
+    denied,
+    is_away,
+    message_of,
+    reason_of,
+    status_of,
+)
 from outcrop.errors import (
     CredentialsExpiredError,
     SourceChangedError,
     SourceDeniedError,
     SourceMissingError,
+    SourceUnusableError,
     UnavailableError,
 )
 from outcrop.records import Checksum, ChecksumType, SourceLocation, SourceObject
@@ -35,6 +47,8 @@ URL_S = 3600
 """How long a signed URL is good for: longer than one range takes."""
 _MISSING = {"NoSuchBucket", "404", "InvalidBucketName"}
 _NOT_FOUND, _PRECONDITION_FAILED = 404, 412
+_WORDLESS = {"400", "403"}
+"""Codes of a HEAD that is refused: an expired session, a missing right, or a key of the caller's own."""
 _ALGORITHMS = ("CRC64NVME", "CRC32", "CRC32C", "SHA256", "SHA1")
 """Those that S3 stores and that can be computed here; the first that an object has is taken."""
 
@@ -51,7 +65,7 @@ class S3Listing:
             reader: whose credentials these are, as the beginning of a sentence about what they may not do.
         """
         self._reader = reader
-        self._client: BaseClient = session.client(
+        self._client: BaseClient = whole_answers(session).client(
             "s3",
             region_name=session.region_name or FALLBACK_REGION,
             config=Config(
@@ -88,6 +102,9 @@ class S3Listing:
             answer = await self._call(self._client.list_objects_v2, f"list {location}", arguments)
         except ClientError as error:
             raise self._translate(error, "list", str(location), location.bucket) from error
+        if "IsTruncated" not in answer:
+            # Every store says it; what does not is another service's answer, and would look like an empty bucket.
+            raise SourceUnusableError(f"{self.endpoint} is no S3 endpoint: what it answered is no list of {location}.")
         objects = [
             SourceObject(bucket=location.bucket, key=entry["Key"], size_bytes=entry["Size"], etag=entry["ETag"])
             for entry in answer.get("Contents", ())
@@ -111,13 +128,26 @@ class S3Listing:
                 raise SourceMissingError(f"{source} is gone.") from error
             if status_of(error) == _PRECONDITION_FAILED:
                 raise SourceChangedError(str(source)) from error
-            raise self._translate(error, "read", str(source), source.bucket) from error
+            told = await self._told(error, source)
+            raise self._translate(told, "read", str(source), source.bucket) from error
         if head["ContentLength"] != source.size_bytes:
             raise SourceChangedError(str(source))
         checksum = _stored_checksum(head)
         if checksum is not None and checksum.type is ChecksumType.COMPOSITE:
             checksum = replace(checksum, part_bytes=await self._part_bytes(source))
         return replace(source, version_id=head.get("VersionId"), checksum=checksum)
+
+    async def _told(self, refusal: ClientError, source: SourceObject) -> ClientError:
+        """Returns what S3 says of a read that it refused to a HEAD, whose answers have no words; at least that one."""
+        if code_of(refusal) not in _WORDLESS:
+            return refusal
+        try:
+            where = {"Bucket": source.bucket, "Key": source.key, "Range": "bytes=0-0"}
+            answer = await self._call(self._client.get_object, f"read {source}", where)
+        except ClientError as error:
+            return error
+        answer["Body"].close()
+        return refusal
 
     def url(self, source: SourceObject) -> str:
         """Returns a URL that reads the object, signed with the credentials of this moment. Raises SourceDeniedError."""
@@ -165,8 +195,12 @@ class S3Listing:
                 f"There are no AWS credentials to {what} with: give the server AWS_ACCESS_KEY_ID and "
                 "AWS_SECRET_ACCESS_KEY, or a profile, or start it with --buckets."
             ) from error
-        except BotoCoreError as error:
-            raise UnavailableError(f"S3 at {self.endpoint}", type(error).__name__) from error
+        except WebPageError as error:
+            raise SourceUnusableError(
+                f"{self.endpoint} is no S3 endpoint: asked to {what}, {error}. Check AWS_ENDPOINT_URL_S3."
+            ) from error
+        except (BotoCoreError, ResponseParserError) as error:
+            raise UnavailableError(f"S3 at {self.endpoint}", reason_of(error)) from error
 
     def _translate(self, error: ClientError, verb: str, what: str, bucket: str) -> Exception:
         if code_of(error) in _MISSING:

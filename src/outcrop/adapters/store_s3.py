@@ -10,7 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 
-from outcrop.adapters.http_ranges import Hangup, HttpBrokenError, HttpChangedError, HttpRanges, HttpRefusedError
+from outcrop.adapters.http_ranges import (
+    Hangup,
+    HttpBrokenError,
+    HttpChangedError,
+    HttpRanges,
+    HttpRefusedError,
+    HttpStrangeError,
+)
 from outcrop.adapters.s3_errors import EXPIRED, denied, may_pass
 from outcrop.adapters.s3_listing import S3Listing
 from outcrop.adapters.whole import Whole
@@ -95,7 +102,7 @@ class S3ObjectStore:
             raise _refusal(error, source, self._listing.endpoint, self._reader) from error
         except HttpChangedError as error:
             raise SourceChangedError(str(source)) from error
-        except HttpBrokenError as error:
+        except (HttpBrokenError, HttpStrangeError) as error:
             raise UnavailableError(f"S3 at {self._listing.endpoint}", f"{source}: {error}") from error
 
 

@@ -70,9 +70,9 @@ def _configured_endpoint(service: str) -> str | None:
     from botocore.exceptions import ProfileNotFound  # noqa: PLC0415
 
     session = botocore.session.Session()
-    if session.get_config_variable("ignore_configured_endpoint_urls"):
-        return None
     try:
+        if session.get_config_variable("ignore_configured_endpoint_urls"):
+            return None
         profile = session.get_scoped_config()
     except ProfileNotFound as error:
         raise SettingError("AWS_PROFILE", str(error)) from error

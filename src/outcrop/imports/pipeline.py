@@ -26,7 +26,7 @@ from outcrop.artifact.manifest import (
     source_from_json,
     source_to_json,
 )
-from outcrop.artifact.selection import select
+from outcrop.artifact.selection import Selection, select
 from outcrop.errors import IllegalMoveError, ModelRejectedError
 from outcrop.imports import copy, publish, share, verify
 from outcrop.imports.failure import failure_message, is_expected
@@ -42,7 +42,7 @@ from outcrop.records import ImportJob, JobNote, JsonObject, JsonValue, ModelFact
 log = structlog.get_logger()
 
 MOST_IGNORED_TOLD = 50
-"""Files that are not copied, with the reason, in the log; a prefix may hold thousands."""
+"""Files that are not copied, with the reason, in the report and the log; a prefix may hold thousands."""
 
 
 class _StepFailedError(Exception):
@@ -133,18 +133,15 @@ class ImportPipeline:
         store = await tools.open_source(job)
         snapshot = await inspect(store, objects, location.prefix)
         report = await asyncio.to_thread(examine, snapshot, host=tools.host)
-        await tools.jobs.record(job.id, JobNote(report={**report.to_json(), "access": tools.access(job)}))
+        selection = select(snapshot)
+        await tools.jobs.record(
+            job.id, JobNote(report={**report.to_json(), **_ignored(selection), "access": tools.access(job)})
+        )
         if not report.is_importable(tools.profile) or report.facts is None:
             raise ModelRejectedError(report.summary(profile=tools.profile))
         by_path = {item.key.removeprefix(location.prefix): item for item in objects}
-        selection = select(snapshot)
         taken = selection.taken
-        log.info(
-            "source_selected",
-            job_arn=job.arn,
-            taken=len(taken),
-            ignored=dict(islice(selection.ignored.items(), MOST_IGNORED_TOLD)),
-        )
+        log.info("source_selected", job_arn=job.arn, taken=len(taken), **_ignored(selection))
         pinned = await pin(store, [by_path[path] for path in taken])
         return {
             "model": asdict(report.facts),
@@ -237,6 +234,12 @@ class ImportPipeline:
     def _counter(self, job: ImportJob, *, total: int) -> ByteCounter:
         tools = self._tools
         return ByteCounter(jobs=tools.jobs, clock=tools.clock, job_id=job.id, done=0, total=total)
+
+
+def _ignored(selection: Selection) -> JsonObject:
+    """Returns what a job's report tells of the files that are not copied: why not, and how many more there are."""
+    told = dict(islice(selection.ignored.items(), MOST_IGNORED_TOLD))
+    return {"ignored": told, "ignored_omitted": len(selection.ignored) - len(told)}
 
 
 def _total(chosen: Mapping[str, SourceObject]) -> int:

@@ -121,11 +121,9 @@ class FakeJobCatalog:
         job = self._catalog.job_rows.get(job_id)
         if job is None or job.stage in ENDED:
             raise IllegalMoveError(f"job {job_id} has ended")
-        progress = replace(
-            job.progress,
-            bytes_done=max(job.progress.bytes_done, note.bytes_done or 0),
-            bytes_total=job.progress.bytes_total if note.bytes_total is None else note.bytes_total,
-        )
+        progress = job.progress if note.bytes_done is None else job.progress.counted(note.bytes_done, note.counted_at)
+        if note.bytes_total is not None:
+            progress = replace(progress, bytes_total=note.bytes_total)
         self._catalog.job_rows[job_id] = replace(
             job,
             progress=progress,

@@ -25,6 +25,7 @@ from outcrop.records import (
     ImportRequest,
     JobNote,
     ListQuery,
+    Mark,
     Network,
     Page,
     Progress,
@@ -35,6 +36,7 @@ from outcrop.records import (
 )
 
 _LARGE = frozenset({"report"})
+_PROGRESS = [import_jobs.c[name] for name in ("bytes_done", "bytes_total", "stage_entries", "marks")]
 
 _STAGES = {stage.value: stage for stage in Stage}
 
@@ -111,20 +113,26 @@ class SqlJobCatalog:
     async def record(self, job_id: str, note: JobNote) -> None:
         """Keeps what a running job tells of itself. Raises IllegalMoveError when the job has ended."""
         values: dict[str, Any] = {}
-        if note.bytes_done is not None:
-            done = import_jobs.c.bytes_done
-            values["bytes_done"] = sa.case((done < note.bytes_done, note.bytes_done), else_=done)
         if note.bytes_total is not None:
             values["bytes_total"] = note.bytes_total
         if note.report is not None:
             values["report"] = note.report
         if note.wrapped_key is not None:
             values["wrapped_key"] = note.wrapped_key
-        update = (
-            import_jobs.update().where(import_jobs.c.id == job_id, import_jobs.c.ended_at.is_(None)).values(**values)
-        )
-        changed = await self._database.transaction(lambda connection: connection.execute(update).rowcount)
-        if changed == 0:
+        unended = (import_jobs.c.id == job_id, import_jobs.c.ended_at.is_(None))
+
+        def work(connection: sa.Connection) -> int:
+            counts: dict[str, Any] = {}
+            if note.bytes_done is not None:
+                # Held until the commit, so that of two workers that tell at once none sets the other's count back.
+                row = connection.execute(sa.select(*_PROGRESS).where(*unended).with_for_update()).one_or_none()
+                if row is None:
+                    return 0
+                counted = _progress_of(row).counted(note.bytes_done, note.counted_at)
+                counts = {"bytes_done": counted.bytes_done, "marks": _marks(counted)}
+            return connection.execute(import_jobs.update().where(*unended).values(**values, **counts)).rowcount
+
+        if await self._database.transaction(work) == 0:
             raise IllegalMoveError(f"job {job_id} has ended")
 
     async def unfinished(self) -> Sequence[ImportJob]:
@@ -313,7 +321,12 @@ def _progress_values(progress: Progress) -> dict[str, Any]:
         "bytes_done": progress.bytes_done,
         "bytes_total": progress.bytes_total,
         "stage_entries": [[entry.stage, entry.at.isoformat()] for entry in progress.entries],
+        "marks": _marks(progress),
     }
+
+
+def _marks(progress: Progress) -> list[tuple[str, int]]:
+    return [(mark.at.isoformat(), mark.bytes_done) for mark in progress.marks]
 
 
 def _progress_of(row: sa.Row[Any]) -> Progress:
@@ -323,4 +336,5 @@ def _progress_of(row: sa.Row[Any]) -> Progress:
         entries=tuple(
             [StageEntry(stage=_STAGES[stage], at=datetime.fromisoformat(at)) for stage, at in row.stage_entries]
         ),
+        marks=tuple([Mark(at=datetime.fromisoformat(at), bytes_done=done) for at, done in row.marks]),
     )

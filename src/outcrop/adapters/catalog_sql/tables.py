@@ -72,6 +72,7 @@ import_jobs = sa.Table(
     sa.Column("wrapped_key", sa.LargeBinary),
     sa.Column("shared_artifact_id", sa.String(12)),
     sa.Column("is_released", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("marks", Document, nullable=False, server_default="[]"),
     sa.UniqueConstraint("account", "region", "name", name="uq_import_jobs_name"),
     sa.UniqueConstraint("account", "region", "client_request_token", name="uq_import_jobs_token"),
     sa.Index("ix_import_jobs_created", "account", "region", "created_at", "id"),
