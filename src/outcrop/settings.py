@@ -113,6 +113,12 @@ class Settings:
         "With --keys kms: the key of imports that name none, as key ARN, key id, alias ARN or alias name.",
         read.text,
     )
+    networks: Path | None = _setting(
+        None,
+        "File that says what the subnets and security groups of vpcConfig mean here (docs/networks.md); without it, "
+        "imports that name any are refused.",
+        read.existing_file,
+    )
     profile: str = _setting(
         "outcrop",
         "outcrop imports what the engine can run; bedrock imports what AWS documents.",

@@ -18,6 +18,7 @@ from contextlib import suppress
 from html import unescape
 from urllib.parse import urlsplit
 
+from outcrop.adapters.dialer import Dial
 from outcrop.adapters.http_whole import WholeResponse, is_web_page
 from outcrop.ports import ByteSink
 
@@ -77,18 +78,27 @@ class Hangup:
 class HttpRanges:
     """A pool of connections. May be used by several threads at once."""
 
-    def __init__(self, *, ca_bundle: str | None = None, connect_s: float = 10.0, stall_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        *,
+        ca_bundle: str | None = None,
+        connect_s: float = 10.0,
+        stall_s: float = 30.0,
+        dial: Dial | None = None,
+    ) -> None:
         """Keeps how to connect.
 
         Args:
             ca_bundle: PEM file of the authorities to trust; None: the platform's.
             connect_s: longest time to connect.
             stall_s: longest time without a byte.
+            dial: opens the connections; None: http.client does.
         """
         self._ca_bundle = ca_bundle
         self._tls: ssl.SSLContext | None = None
         self._connect_s = connect_s
         self._stall_s = stall_s
+        self._dial = dial
         self._lock = threading.Lock()
         self._idle: dict[tuple[str, str], list[http.client.HTTPConnection]] = defaultdict(list)
         weakref.finalize(self, _close_all, self._idle)
@@ -173,14 +183,36 @@ class HttpRanges:
     def _new(self, address: tuple[str, str]) -> http.client.HTTPConnection:
         scheme, host = address
         if scheme == "http":
-            connection = http.client.HTTPConnection(host, timeout=self._connect_s)
+            connection = (
+                http.client.HTTPConnection(host, timeout=self._connect_s)
+                if self._dial is None
+                else _Dialed(self._dial, None, host, timeout=self._connect_s)
+            )
         else:
             with self._lock:
                 if self._tls is None:
                     self._tls = ssl.create_default_context(cafile=self._ca_bundle)
-            connection = http.client.HTTPSConnection(host, timeout=self._connect_s, context=self._tls)
+            connection = (
+                http.client.HTTPSConnection(host, timeout=self._connect_s, context=self._tls)
+                if self._dial is None
+                else _Dialed(self._dial, self._tls, host, timeout=self._connect_s)
+            )
         connection.response_class = WholeResponse
         return connection
+
+
+class _Dialed(http.client.HTTPConnection):
+    """A connection that a Dial opens; with a context it speaks TLS, and checks the certificate by name."""
+
+    def __init__(self, dial: Dial, tls: ssl.SSLContext | None, host: str, *, timeout: float) -> None:
+        self.default_port = http.client.HTTPS_PORT if tls is not None else http.client.HTTP_PORT
+        super().__init__(host, timeout=timeout)
+        self._dial = dial
+        self._tls = tls
+
+    def connect(self) -> None:
+        opened = self._dial(self.host, self.port, self.timeout)
+        self.sock = opened if self._tls is None else self._tls.wrap_socket(opened, server_hostname=self.host)
 
 
 def _require_range(

@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
 from outcrop.adapters.cut_answers import whole_answers
+from outcrop.adapters.outbound import DEFAULT, Outbound
 from outcrop.adapters.s3_errors import FALLBACK_REGION, reason_of
 from outcrop.adapters.session_policy import session_policies
 from outcrop.errors import OutcropError, RoleRefusedError, UnavailableError
@@ -88,7 +89,14 @@ class StsRoles:
     """Roles that are assumed at an STS, with the server's credentials."""
 
     def __init__(
-        self, session: boto3.Session, rules: SessionRules, clock: Clock, *, timeout_s: float = 10.0, attempts: int = 3
+        self,
+        session: boto3.Session,
+        rules: SessionRules,
+        clock: Clock,
+        *,
+        outbound: Outbound = DEFAULT,
+        timeout_s: float = 10.0,
+        attempts: int = 3,
     ) -> None:
         """Keeps how STS is asked.
 
@@ -96,6 +104,7 @@ class StsRoles:
             session: whose credentials and endpoint are used.
             rules: what sessions are asked for with.
             clock: holds what STS says of a session's end against the time here.
+            outbound: the way there.
             timeout_s: longest time to connect and to wait for an answer, in seconds, at each attempt.
             attempts: how often STS is asked before it counts as away.
         """
@@ -103,7 +112,8 @@ class StsRoles:
         self._clock = clock
         self._refused_policies = 0
         """How many of a source's policies this STS does not take, broadest demands first."""
-        self._client: BaseClient = whole_answers(session).client(
+        self._client: BaseClient = outbound.client(
+            whole_answers(session),
             "sts",
             region_name=session.region_name or FALLBACK_REGION,
             config=Config(

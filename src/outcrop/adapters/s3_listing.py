@@ -23,6 +23,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from outcrop.adapters.cut_answers import WebPageError, whole_answers
+from outcrop.adapters.outbound import DEFAULT, Outbound
 from outcrop.adapters.s3_errors import (
     EXPIRED,
     FALLBACK_REGION,
@@ -54,18 +55,27 @@ _ALGORITHMS = ("CRC64NVME", "CRC32", "CRC32C", "SHA256", "SHA1")
 
 
 class S3Listing:
-    """Lists prefixes with the credentials and endpoint of a boto3 session."""
+    """Lists prefixes with the credentials of a boto3 session, at its endpoint or at that of a way out."""
 
-    def __init__(self, session: boto3.Session, *, timeout_s: float = 20.0, reader: str = "The server") -> None:
+    def __init__(
+        self,
+        session: boto3.Session,
+        *,
+        outbound: Outbound = DEFAULT,
+        timeout_s: float = 20.0,
+        reader: str = "The server",
+    ) -> None:
         """Keeps how S3 is asked.
 
         Args:
             session: whose credentials and endpoint are used.
+            outbound: the way there.
             timeout_s: longest time to connect and to wait for an answer, in seconds, at each of three attempts.
             reader: whose credentials these are, as the beginning of a sentence about what they may not do.
         """
         self._reader = reader
-        self._client: BaseClient = whole_answers(session).client(
+        self._client: BaseClient = outbound.client(
+            whole_answers(session),
             "s3",
             region_name=session.region_name or FALLBACK_REGION,
             config=Config(
@@ -80,7 +90,7 @@ class S3Listing:
 
     @property
     def endpoint(self) -> str:
-        """Where the session finds S3."""
+        """Where S3 is found."""
         return str(self._client.meta.endpoint_url)
 
     def close(self) -> None:

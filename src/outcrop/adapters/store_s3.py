@@ -18,6 +18,7 @@ from outcrop.adapters.http_ranges import (
     HttpRefusedError,
     HttpStrangeError,
 )
+from outcrop.adapters.outbound import DEFAULT, Outbound
 from outcrop.adapters.s3_errors import EXPIRED, denied, may_pass
 from outcrop.adapters.s3_listing import S3Listing
 from outcrop.adapters.whole import Whole
@@ -46,6 +47,7 @@ class S3ObjectStore:
         session: boto3.Session,
         environment: Mapping[str, str],
         *,
+        outbound: Outbound = DEFAULT,
         stall_s: float = 30.0,
         reader: str = "The server",
     ) -> None:
@@ -54,12 +56,13 @@ class S3ObjectStore:
         Args:
             session: whose credentials and endpoint are used.
             environment: the AWS variables of the process; AWS_CA_BUNDLE is read.
+            outbound: the way there.
             stall_s: longest time without a byte, in seconds.
             reader: whose credentials these are, as the beginning of a sentence about what they may not do.
         """
         self._reader = reader
-        self._listing = S3Listing(session, reader=reader)
-        self._ranges = HttpRanges(ca_bundle=environment.get("AWS_CA_BUNDLE"), stall_s=stall_s)
+        self._listing = S3Listing(session, outbound=outbound, reader=reader)
+        self._ranges = HttpRanges(ca_bundle=environment.get("AWS_CA_BUNDLE"), stall_s=stall_s, dial=outbound.dial)
         self._threads = ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="s3")
 
     async def list(self, location: SourceLocation) -> AsyncIterator[SourceObject]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
 
 from outcrop.adapters import data_folder
 from outcrop.adapters.store_local import LocalObjectStore
+from outcrop.app.networks import ServerNetworks
 from outcrop.app.sources import open_s3
 from outcrop.imports.role_session import RoleSession
 from outcrop.ports import Clock, ObjectStore, RoleBroker
@@ -16,7 +17,9 @@ from outcrop.records import ImportJob, JsonObject, SourceLocation
 from outcrop.settings import Settings
 
 if TYPE_CHECKING:
+    from outcrop.adapters.outbound import Outbound
     from outcrop.adapters.store_role import RoleObjectStore
+    from outcrop.adapters.store_s3 import S3ObjectStore
 
 
 class ReadWith(StrEnum):
@@ -34,7 +37,13 @@ class JobSources:
     """What an import reads from, by job."""
 
     def __init__(
-        self, settings: Settings, *, environment: Mapping[str, str], clock: Clock, roles: RoleBroker | None
+        self,
+        settings: Settings,
+        *,
+        environment: Mapping[str, str],
+        clock: Clock,
+        networks: ServerNetworks,
+        roles_by: Callable[[Outbound], RoleBroker] | None,
     ) -> None:
         """Keeps how stores are opened.
 
@@ -42,24 +51,25 @@ class JobSources:
             settings: name the folders that are buckets.
             environment: the AWS variables of the process.
             clock: tells when sessions of roles end.
-            roles: who assumes roles; None: nobody does.
+            networks: know the way out of each job.
+            roles_by: who assumes roles, by a way out; None: nobody does.
         """
         self._environment = environment
         self._clock = clock
-        self._roles = roles
+        self._networks = networks
+        self._roles_by = roles_by
         offered = settings.data / data_folder.SOURCES
         self._offered = LocalObjectStore([offered])
         self._folders = LocalObjectStore([offered] if settings.buckets is None else [settings.buckets, offered])
         self._has_s3 = settings.buckets is None
-        self._server_s3: ObjectStore | None = None
-        self._as_roles: dict[str, RoleObjectStore] = {}
+        self._server_s3: S3ObjectStore | None = None
+        self._of_jobs: dict[str, RoleObjectStore | S3ObjectStore] = {}
 
     def read_with(self, job: ImportJob) -> ReadWith:
         """Tells what the job's source is read with."""
-        bucket = SourceLocation.parse(job.request.source_uri).bucket
-        if not self._has_s3 or self._folders.has_bucket(bucket):
+        if not self._has_s3 or self._folders.has_bucket(_bucket_of(job)):
             return ReadWith.FILES
-        return ReadWith.SERVER if self._roles is None else ReadWith.ROLE
+        return ReadWith.SERVER if self._roles_by is None else ReadWith.ROLE
 
     def access(self, job: ImportJob) -> JsonObject:
         """Returns the member `access` of the job's report (docs/report.md)."""
@@ -74,39 +84,47 @@ class JobSources:
 
         Raises:
             RoleRefusedError: the role may not be assumed.
+            NetworkRefusedError: the job's security groups do not allow the connection to STS.
             UnavailableError: that cannot be told now.
         """
-        if self._roles is not None and not self._is_offered(job):
-            await self._roles.assume(job)
+        await self._pass(job, self._networks.outbound_once)
 
     async def open(self, job: ImportJob) -> ObjectStore:
         """Returns the job's store, the same one until it is closed. Raises as `check_role` does, for folders."""
-        read_with = self.read_with(job)
-        if read_with is ReadWith.FILES:
+        if self.read_with(job) is ReadWith.FILES:
             # Nobody but the server can open the folder; with --roles sts, the role says who may have it read.
-            await self.check_role(job)
+            await self._pass(job, self._networks.outbound)
             return self._folders
-        if read_with is ReadWith.ROLE and self._roles is not None:
-            return self._as_role(job, self._roles)
-        if self._server_s3 is None:
-            self._server_s3 = open_s3(self._environment)
-        return self._server_s3
+        if self._roles_by is None and job.request.network is None:
+            self._server_s3 = self._server_s3 or open_s3(self._environment)
+            return self._server_s3
+        if job.id not in self._of_jobs:
+            self._of_jobs[job.id] = self._opened(job, self._networks.outbound(job))
+        return self._of_jobs[job.id]
 
     async def close(self, job_id: str) -> None:
         """Ends what was opened for a job alone: its role's session is forgotten."""
-        store = self._as_roles.pop(job_id, None)
+        store = self._of_jobs.pop(job_id, None)
         if store is not None:
             store.close()
 
-    def _as_role(self, job: ImportJob, roles: RoleBroker) -> RoleObjectStore:
+    async def _pass(self, job: ImportJob, way: Callable[[ImportJob], Outbound]) -> None:
+        # A folder of `outcrop import DIR` has a made-up role, and its operator can read it anyway.
+        if self._roles_by is not None and not self._offered.has_bucket(_bucket_of(job)):
+            await self._roles_by(way(job)).assume(job)
+
+    def _opened(self, job: ImportJob, way: Outbound) -> RoleObjectStore | S3ObjectStore:
         from outcrop.adapters.store_role import RoleObjectStore  # noqa: PLC0415  # boto3 takes 0.2 s to import
         from outcrop.adapters.store_s3 import S3ObjectStore  # noqa: PLC0415
 
-        if job.id not in self._as_roles:
-            open_s3 = partial(S3ObjectStore, environment=self._environment, reader=f"The role {job.request.role_arn}")
-            self._as_roles[job.id] = RoleObjectStore(RoleSession(roles, job, self._clock), open_s3)
-        return self._as_roles[job.id]
+        if self._roles_by is None:
+            return open_s3(self._environment, way)
+        reader = f"The role {job.request.role_arn}"
+        return RoleObjectStore(
+            RoleSession(self._roles_by(way), job, self._clock),
+            partial(S3ObjectStore, environment=self._environment, outbound=way, reader=reader),
+        )
 
-    def _is_offered(self, job: ImportJob) -> bool:
-        """Whether the source is a folder of `outcrop import DIR`, whose role is made up: its operator reads it."""
-        return self._offered.has_bucket(SourceLocation.parse(job.request.source_uri).bucket)
+
+def _bucket_of(job: ImportJob) -> str:
+    return SourceLocation.parse(job.request.source_uri).bucket

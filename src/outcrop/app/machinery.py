@@ -19,23 +19,26 @@ from outcrop.adapters.catalog_sql import (
     SqlCopyJournal,
     SqlJobCatalog,
     SqlModelCatalog,
+    SqlNetworkCatalog,
 )
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
+from outcrop.adapters.keys_networked import NetworkedKeys
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.app.engines import open_engine
 from outcrop.app.host import import_host
 from outcrop.app.job_sources import JobSources
-from outcrop.app.keys import open_keys
-from outcrop.app.roles import open_roles
+from outcrop.app.keys import kms_keys, open_keys
+from outcrop.app.networks import ServerNetworks, load_networks
+from outcrop.app.roles import roles_by
 from outcrop.app.vaults import local_reads, open_vault
 from outcrop.errors import UnavailableError
 from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
 from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
-from outcrop.ports import Clock, KeyService, Vault
+from outcrop.ports import Clock, KeyService, Networks, Vault
 from outcrop.records import Stage
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
@@ -60,6 +63,7 @@ class Machinery:
     models: SqlModelCatalog
     vault: Vault
     keys: KeyService
+    networks: Networks
     fleet: Fleet
     capabilities: Capabilities
     prompts: Prompts
@@ -77,16 +81,27 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
     """
     async with AsyncExitStack() as stack:
         clock = SystemClock()
+        known = load_networks(settings.networks)
         keys = await open_keys(settings, clock)
         database = Database(settings.catalog_url)
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
         jobs, models = SqlJobCatalog(database), SqlModelCatalog(database)
+        networks_used = SqlNetworkCatalog(database)
+        networks = ServerNetworks(
+            known,
+            networks_used,
+            keys=keys,
+            keys_by=None if settings.keys == "local" else partial(kms_keys, settings),
+            is_worker=settings.worker,
+        )
         vault = open_vault(settings.vault_place, upstream_environment())
         cores = _cores()
         threads = ThreadPoolExecutor(cores, thread_name_prefix="unseal")
         stack.callback(threads.shutdown)
-        reading = Reading(vault=vault, keys=keys, threads=threads, thread_count=cores, local=local_reads(vault))
+        # Models of before may have come over networks also when the file is gone: that is told, not gone around.
+        models_keys = keys if settings.keys == "local" else NetworkedKeys(keys, networks_used, networks.keys_of)
+        reading = Reading(vault=vault, keys=models_keys, threads=threads, thread_count=cores, local=local_reads(vault))
         opened = partial(open_artifact, reading=reading)
 
         engine, capabilities = open_engine(settings, environment=engine_environment())
@@ -108,7 +123,8 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             settings,
             environment=upstream_environment(),
             clock=clock,
-            roles=open_roles(settings, clock),
+            networks=networks,
+            roles_by=roles_by(settings, clock),
         )
         tools = ImportTools(
             jobs=jobs,
@@ -117,7 +133,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             vault=vault,
             staging=vault,
             journal=SqlCopyJournal(database),
-            keys=keys,
+            keys_of=networks.keys_of_job,
             clock=clock,
             open_source=sources.open,
             close_source=sources.close,
@@ -154,6 +170,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             models=models,
             vault=vault,
             keys=keys,
+            networks=networks,
             fleet=fleet,
             capabilities=capabilities,
             prompts=Prompts(opened),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import structlog
 
 from outcrop.errors import SettingError
 from outcrop.ports import Clock, RoleBroker
 from outcrop.settings import Settings
+
+if TYPE_CHECKING:
+    from outcrop.adapters.outbound import Outbound
 
 log = structlog.get_logger()
 
@@ -33,8 +39,8 @@ def ambient_notice(settings: Settings) -> str | None:
     return "roles are not assumed: S3 is read with the server's own credentials for every roleArn (--roles ambient)"
 
 
-def open_roles(settings: Settings, clock: Clock) -> RoleBroker | None:
-    """Returns who assumes roles; None where nobody does, which start-up tells.
+def roles_by(settings: Settings, clock: Clock) -> Callable[[Outbound], RoleBroker] | None:
+    """Returns who assumes roles, by the way out to STS; None where nobody does, which start-up tells.
 
     Raises:
         SettingError: what the AWS variables and profiles say of STS cannot work.
@@ -47,6 +53,7 @@ def open_roles(settings: Settings, clock: Clock) -> RoleBroker | None:
     import boto3  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
+    from outcrop.adapters.outbound import DEFAULT  # noqa: PLC0415
     from outcrop.adapters.roles_sts import SessionRules, StsRoles  # noqa: PLC0415
 
     rules = SessionRules(
@@ -56,11 +63,12 @@ def open_roles(settings: Settings, clock: Clock) -> RoleBroker | None:
         is_narrowed=settings.role_session_policy == "source",
     )
     try:
-        roles = StsRoles(boto3.Session(), rules, clock)
+        session = boto3.Session()
+        server_way = StsRoles(session, rules, clock)
     except (BotoCoreError, ValueError) as error:
         raise SettingError("--roles", f"there is no STS to be asked: {error}") from error
-    log.info("roles_assumed", sts=roles.endpoint)
-    return roles
+    log.info("roles_assumed", sts=server_way.endpoint)
+    return lambda way: server_way if way is DEFAULT else StsRoles(session, rules, clock, outbound=way)
 
 
 def _configured_endpoint(service: str) -> str | None:

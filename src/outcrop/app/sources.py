@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from outcrop.adapters.store_local import LocalObjectStore
 from outcrop.errors import SourceMissingError
 from outcrop.ports import ObjectStore
 from outcrop.records import SourceLocation
 
+if TYPE_CHECKING:
+    from outcrop.adapters.outbound import Outbound
+    from outcrop.adapters.store_s3 import S3ObjectStore
 
-def open_s3(environment: Mapping[str, str]) -> ObjectStore:
-    """Opens S3 with the default credential chain and `AWS_ENDPOINT_URL_S3`."""
+
+def open_s3(environment: Mapping[str, str], outbound: Outbound | None = None) -> S3ObjectStore:
+    """Opens S3 with the default credential chain, at `AWS_ENDPOINT_URL_S3`; or as a way out says."""
     # boto3 takes 0.2 s to import, which `outcrop check DIR` need not pay.
     import boto3  # noqa: PLC0415
 
+    from outcrop.adapters.outbound import DEFAULT  # noqa: PLC0415
     from outcrop.adapters.store_s3 import S3ObjectStore  # noqa: PLC0415
 
-    return S3ObjectStore(boto3.Session(), environment)
+    return S3ObjectStore(boto3.Session(), environment, outbound=outbound or DEFAULT)
 
 
 def open_target(target: str, environment: Mapping[str, str]) -> tuple[ObjectStore, SourceLocation]:

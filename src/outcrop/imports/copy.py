@@ -47,7 +47,7 @@ async def make_data_key(tools: ImportTools, job: ImportJob) -> None:
     """
     if job.wrapped_key is not None:
         return
-    made = await tools.keys.generate_data_key(job.key_arn, keywrap.encryption_context(job.model_arn))
+    made = await tools.keys_of(job).generate_data_key(job.key_arn, keywrap.encryption_context(job.model_arn))
     wrapped = keywrap.wrap(
         data_key=tools.random_bytes(envelope.KEY_BYTES),
         wrapping_key=made.plaintext,
@@ -62,7 +62,7 @@ async def open_data_key(tools: ImportTools, job: ImportJob) -> bytes:
     """Returns the artifact's data key. Raises KeyUnavailableError, IntegrityError."""
     if job.wrapped_key is None:
         raise IllegalMoveError(f"job {job.id} has no data key: it has ended, or was not prepared")
-    wrapping_key = await tools.keys.unwrap(
+    wrapping_key = await tools.keys_of(job).unwrap(
         job.key_arn, keywrap.wrapped_wrapping_key(job.wrapped_key), keywrap.encryption_context(job.model_arn)
     )
     return keywrap.unwrap(wrapped=job.wrapped_key, wrapping_key=wrapping_key, artifact_id=job.artifact_id)

@@ -43,9 +43,10 @@ async def share(
     shared = await tools.artifacts.share(job.id, content_sha256(chosen))
     if shared is None:
         return None
-    data_key = await open_copy(tools.keys, shared.opener)
+    keys = tools.keys_of(job)
+    data_key = await open_copy(keys, shared.opener)
     manifest = await _manifest(tools, shared.opener.artifact_id, data_key, sha256=shared.manifest_sha256)
-    copy = await copy_for(tools.keys, shared.opener, data_key, model_arn=job.model_arn, random_bytes=tools.random_bytes)
+    copy = await copy_for(keys, shared.opener, data_key, model_arn=job.model_arn, random_bytes=tools.random_bytes)
     await tools.jobs.record(job.id, JobNote(wrapped_key=copy.wrapped_key))
     log.info("artifact_shared", job_arn=job.arn, artifact_id=copy.artifact_id)
     return shared.manifest_sha256, [_as_copied(file) for file in manifest.files]

@@ -40,7 +40,8 @@ class ImportTools:
     staging: VaultStaging
     """The same vault, as large files come into it."""
     journal: CopyJournal
-    keys: KeyService
+    keys_of: Callable[[ImportJob], KeyService]
+    """The keys as the job's network reaches them. Raises NetworkUnknownError."""
     clock: Clock
     open_source: Callable[[ImportJob], Awaitable[ObjectStore]]
     """Opens the store that the job's role may read; the same one until it is closed."""

@@ -8,6 +8,7 @@ from outcrop.ports.catalog import ArtifactCatalog, CopyJournal, JobCatalog, Mode
 from outcrop.ports.clock import Clock
 from outcrop.ports.engines import CopyHost, Engine, RunningEngine
 from outcrop.ports.keys import KeyService
+from outcrop.ports.networks import NetworkCatalog, Networks
 from outcrop.ports.roles import RoleBroker
 from outcrop.ports.storage import (
     Buffer,
@@ -37,6 +38,8 @@ __all__ = [
     "LocalReader",
     "LocalReads",
     "ModelCatalog",
+    "NetworkCatalog",
+    "Networks",
     "ObjectStore",
     "PartWriter",
     "RoleBroker",

@@ -137,7 +137,10 @@ class VaultStaging(Protocol):
     """
 
     async def begin(self, artifact_id: str, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
-        """Begins a staged file anew; an earlier upload of the same file is given up."""
+        """Begins a staged file anew; an earlier upload of the same file is given up.
+
+        Its parts are of `part_bytes`, or a multiple of it if that suits the vault better: the upload says.
+        """
         ...
 
     async def is_open(self, upload: Upload) -> bool:

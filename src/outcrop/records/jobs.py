@@ -33,6 +33,15 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkUse:
+    """An import, and the network that it named."""
+
+    network: Network
+    job_id: str
+    has_ended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportRequest:
     """What the caller of CreateModelImportJob asked for; never changes afterwards."""
 

@@ -11,16 +11,26 @@ from tests.samples import sample_job
 
 from outcrop.adapters.data_folder import offer_folder
 from outcrop.app.job_sources import JobSources
-from outcrop.app.roles import ambient_notice, assumes_roles, open_roles
+from outcrop.app.networks import ServerNetworks
+from outcrop.app.roles import ambient_notice, assumes_roles, roles_by
 from outcrop.errors import RoleRefusedError, SettingError
 from outcrop.records import ImportJob, SourceLocation
 from outcrop.settings import Settings, load
 from outcrop.testing.clock import FakeClock
+from outcrop.testing.keys import FakeKeyService
+from outcrop.testing.networks import FakeNetworkCatalog
 from outcrop.testing.roles import FakeRoles
 
 pytestmark = pytest.mark.anyio
 
-JOB = sample_job(source_uri="s3://models/m/")
+
+def job_of(number: int = 1) -> ImportJob:
+    """A job without vpcConfig."""
+    job = sample_job(number)
+    return replace(job, request=replace(job.request, network=None))
+
+
+JOB = job_of()
 ROLE = JOB.request.role_arn
 
 
@@ -44,7 +54,14 @@ def buckets(tmp_path: Path) -> Path:
 
 def sources(settings: Settings, roles: FakeRoles | None) -> JobSources:
     """What jobs read from under these settings."""
-    return JobSources(settings, environment={}, clock=FakeClock(), roles=roles)
+    networks = ServerNetworks(None, FakeNetworkCatalog(), keys=FakeKeyService(), keys_by=None, is_worker=False)
+    return JobSources(
+        settings,
+        environment={},
+        clock=FakeClock(),
+        networks=networks,
+        roles_by=None if roles is None else lambda _way: roles,
+    )
 
 
 def role_broker(*known: str) -> FakeRoles:
@@ -75,7 +92,7 @@ def test_roles_are_assumed_where_an_sts_can_be_known(
 
     assert assumes_roles(settings) is is_assumed
     assert (ambient_notice(settings) is None) is is_assumed
-    assert (open_roles(settings, FakeClock()) is not None) is is_assumed
+    assert (roles_by(settings, FakeClock()) is not None) is is_assumed
 
 
 def test_endpoints_of_a_profile_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +119,7 @@ async def test_s3_is_read_as_the_role(tmp_path: Path) -> None:
     store = await found.open(JOB)
 
     assert await found.open(JOB) is store
-    assert await found.open(sample_job(2)) is not store
+    assert await found.open(job_of(2)) is not store
     assert found.access(JOB) == {"read_with": "role", "role_arn": ROLE}
     await found.close(JOB.id)
     await found.close(JOB.id)
@@ -113,7 +130,7 @@ async def test_without_roles_s3_is_read_as_the_server(tmp_path: Path) -> None:
     """Whatever the job's role: one store for all."""
     found = sources(Settings(data=tmp_path), None)
 
-    assert await found.open(JOB) is await found.open(sample_job(2))
+    assert await found.open(JOB) is await found.open(job_of(2))
     await found.check_role(JOB)
     assert found.access(JOB) == {"read_with": "server", "role_arn": None}
 

@@ -70,7 +70,7 @@ class World:
             vault=self.vault,
             staging=self.vault,
             journal=self.journal,
-            keys=self.keys,
+            keys_of=lambda _job: self.keys,
             clock=self.clock,
             open_source=open_source,
             prove=self.prove or prove,

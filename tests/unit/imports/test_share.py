@@ -88,7 +88,7 @@ class World:
             vault=self.vault,
             staging=self.vault,
             journal=self.journal,
-            keys=self.keys,
+            keys_of=lambda _job: self.keys,
             clock=FakeClock(),
             open_source=open_source,
             prove=prove,

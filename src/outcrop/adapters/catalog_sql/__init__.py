@@ -6,6 +6,7 @@ jobs.py         JobCatalog
 models.py       ModelCatalog
 artifacts.py    ArtifactCatalog
 journal.py      CopyJournal
+networks.py     NetworkCatalog
 tags.py         TagCatalog
 users.py        UserCatalog
 migrations/     one file for each change of the schema
@@ -16,6 +17,7 @@ from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.jobs import SqlJobCatalog
 from outcrop.adapters.catalog_sql.journal import SqlCopyJournal
 from outcrop.adapters.catalog_sql.models import SqlModelCatalog
+from outcrop.adapters.catalog_sql.networks import SqlNetworkCatalog
 from outcrop.adapters.catalog_sql.tags import SqlTagCatalog
 from outcrop.adapters.catalog_sql.users import SqlUserCatalog
 
@@ -25,6 +27,7 @@ __all__ = [
     "SqlCopyJournal",
     "SqlJobCatalog",
     "SqlModelCatalog",
+    "SqlNetworkCatalog",
     "SqlTagCatalog",
     "SqlUserCatalog",
 ]

@@ -78,6 +78,7 @@ import_jobs = sa.Table(
     sa.Index("ix_import_jobs_created", "account", "region", "created_at", "id"),
     sa.Index("ix_import_jobs_stage", "account", "region", "stage", "created_at", "id"),
     sa.Index("ix_import_jobs_shared", "shared_artifact_id"),
+    sa.Index("ix_import_jobs_model", "model_id"),
 )
 
 # Two running imports cannot promise the same model name; after a failure the name is free again.
@@ -180,6 +181,15 @@ copied_parts = sa.Table(
     sa.Column("receipt", sa.Text, nullable=False),
     sa.Column("crc64nvme", sa.String(16), nullable=False),
     sa.Column("pieces", Document, nullable=False),
+)
+
+# Where the names of an import with a `vpcConfig` led when they were first needed; kept with the job, for good.
+network_pins = sa.Table(
+    "network_pins",
+    metadata,
+    sa.Column("job_id", sa.String(12), primary_key=True),
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("addresses", Document, nullable=False),
 )
 
 
