@@ -63,7 +63,8 @@ class JobSources:
         self._folders = LocalObjectStore([offered] if settings.buckets is None else [settings.buckets, offered])
         self._has_s3 = settings.buckets is None
         self._server_s3: S3ObjectStore | None = None
-        self._of_jobs: dict[str, RoleObjectStore | S3ObjectStore] = {}
+        self._of_runs: dict[tuple[str, int], RoleObjectStore | S3ObjectStore] = {}
+        """By job and fence: a run that lost its job must not close what its successor reads from."""
 
     def read_with(self, job: ImportJob) -> ReadWith:
         """Tells what the job's source is read with."""
@@ -90,7 +91,7 @@ class JobSources:
         await self._pass(job, self._networks.outbound_once)
 
     async def open(self, job: ImportJob) -> ObjectStore:
-        """Returns the job's store, the same one until it is closed. Raises as `check_role` does, for folders."""
+        """Returns the store of a run of a job, the same one until it is closed. Raises as `check_role` does, for folders."""
         if self.read_with(job) is ReadWith.FILES:
             # Nobody but the server can open the folder; with --roles sts, the role says who may have it read.
             await self._pass(job, self._networks.outbound)
@@ -98,13 +99,14 @@ class JobSources:
         if self._roles_by is None and job.request.network is None:
             self._server_s3 = self._server_s3 or open_s3(self._environment)
             return self._server_s3
-        if job.id not in self._of_jobs:
-            self._of_jobs[job.id] = self._opened(job, self._networks.outbound(job))
-        return self._of_jobs[job.id]
+        run = (job.id, job.fence)
+        if run not in self._of_runs:
+            self._of_runs[run] = self._opened(job, self._networks.outbound(job))
+        return self._of_runs[run]
 
-    async def close(self, job_id: str) -> None:
-        """Ends what was opened for a job alone: its role's session is forgotten."""
-        store = self._of_jobs.pop(job_id, None)
+    async def close(self, job: ImportJob) -> None:
+        """Ends what was opened for a run of a job alone: its role's session is forgotten."""
+        store = self._of_runs.pop((job.id, job.fence), None)
         if store is not None:
             store.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import socket
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +19,7 @@ from outcrop.adapters.catalog_sql import (
     SqlArtifactCatalog,
     SqlCopyJournal,
     SqlJobCatalog,
+    SqlJobClaims,
     SqlModelCatalog,
     SqlNetworkCatalog,
 )
@@ -128,6 +130,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         )
         tools = ImportTools(
             jobs=jobs,
+            claims=SqlJobClaims(database),
             models=models,
             artifacts=SqlArtifactCatalog(database),
             vault=vault,
@@ -145,6 +148,8 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             host=import_host(settings),
             random_bytes=secrets.token_bytes,
             profile=settings.profile,
+            worker=settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
+            most_attempts=settings.most_attempts,
             outage_s=settings.outage_s,
             runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_PART),
         )

@@ -55,7 +55,7 @@ async def make_data_key(tools: ImportTools, job: ImportJob) -> None:
         artifact_id=job.artifact_id,
         nonce=tools.random_bytes(keywrap.NONCE_BYTES),
     )
-    await tools.jobs.record(job.id, JobNote(wrapped_key=wrapped))
+    await tools.jobs.record(job.id, JobNote(wrapped_key=wrapped), fence=job.fence)
 
 
 async def open_data_key(tools: ImportTools, job: ImportJob) -> bytes:
@@ -116,6 +116,8 @@ class _Copier:
         self._counter = counter
         self._data_key = data_key
         self._buffers = Buffers()
+        self._uploads: dict[str, Upload] = {}
+        """The newest upload of each file that is known of."""
         self._streams = Streams(tools.clock)
 
     async def copy(self, path: str, source: SourceObject, known: SealedSoFar | None) -> CopiedFile:
@@ -130,6 +132,8 @@ class _Copier:
 
     async def _attempt(self, path: str, source: SourceObject, known: SealedSoFar | None) -> CopiedFile:
         tools, stored = self._tools, file_path(path)
+        if known is not None:
+            self._uploads[stored] = known.upload
         done = await self._taken_up(known, source)
         if done is None:
             done = await self._begun(stored, source)
@@ -230,7 +234,12 @@ class _Copier:
             size_bytes=envelope.sealed_size(source.size_bytes),
             part_bytes=max(PART_SEGMENTS, -(-segments // MOST_PARTS)) * envelope.SEGMENT_BYTES,
         )
-        await tools.journal.begin(upload, header)
+        await tools.journal.begin(upload, header, fence=self._job.fence)
+        # Only now, when no other worker can have the job: what that one writes stays as it is.
+        earlier = self._uploads.get(stored)
+        if earlier is not None:
+            await tools.staging.give_up(earlier)
+        self._uploads[stored] = upload
         return SealedSoFar(upload=upload, header=header, parts={})
 
 

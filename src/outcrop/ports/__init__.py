@@ -4,7 +4,15 @@ Adapters implement them, `app/` joins them, `outcrop.testing` has a fake of each
 for each that every implementation passes. All errors are those of `errors.py`; an adapter translates.
 """
 
-from outcrop.ports.catalog import ArtifactCatalog, CopyJournal, JobCatalog, ModelCatalog, TagCatalog, UserCatalog
+from outcrop.ports.catalog import (
+    ArtifactCatalog,
+    CopyJournal,
+    JobCatalog,
+    JobClaims,
+    ModelCatalog,
+    TagCatalog,
+    UserCatalog,
+)
 from outcrop.ports.clock import Clock
 from outcrop.ports.engines import CopyHost, Engine, RunningEngine
 from outcrop.ports.keys import KeyService
@@ -33,6 +41,7 @@ __all__ = [
     "CopyJournal",
     "Engine",
     "JobCatalog",
+    "JobClaims",
     "JobEngine",
     "KeyService",
     "LocalReader",

@@ -121,9 +121,21 @@ async def test_s3_is_read_as_the_role(tmp_path: Path) -> None:
     assert await found.open(JOB) is store
     assert await found.open(job_of(2)) is not store
     assert found.access(JOB) == {"read_with": "role", "role_arn": ROLE}
-    await found.close(JOB.id)
-    await found.close(JOB.id)
+    await found.close(JOB)
+    await found.close(JOB)
     assert await found.open(JOB) is not store
+
+
+async def test_a_run_that_lost_its_job_closes_nothing_of_its_successor(tmp_path: Path) -> None:
+    """Both may be under way for a moment, in one process."""
+    found = sources(Settings(data=tmp_path), role_broker(ROLE))
+    await found.open(JOB)
+    successor = replace(JOB, fence=JOB.fence + 1)
+    store = await found.open(successor)
+
+    await found.close(JOB)
+
+    assert await found.open(successor) is store
 
 
 async def test_without_roles_s3_is_read_as_the_server(tmp_path: Path) -> None:

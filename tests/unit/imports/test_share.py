@@ -83,6 +83,7 @@ class World:
 
         return ImportTools(
             jobs=self.catalog.jobs,
+            claims=self.catalog.claims,
             models=self.catalog.models,
             artifacts=self.catalog.artifacts,
             vault=self.vault,
@@ -96,6 +97,8 @@ class World:
             host=ANYWHERE,
             random_bytes=self.random_bytes,
             profile="outcrop",
+            worker="here",
+            most_attempts=10,
             outage_s=60,
             runs_in_memory=asyncio.Semaphore(4),
         )

@@ -3,6 +3,7 @@
 database.py     the connection: pragmas, threads, translation of errors, migrations
 tables.py       the tables, as the newest migration leaves them
 jobs.py         JobCatalog
+claims.py       JobClaims
 models.py       ModelCatalog
 artifacts.py    ArtifactCatalog
 journal.py      CopyJournal
@@ -13,6 +14,7 @@ migrations/     one file for each change of the schema
 """
 
 from outcrop.adapters.catalog_sql.artifacts import SqlArtifactCatalog
+from outcrop.adapters.catalog_sql.claims import SqlJobClaims
 from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.jobs import SqlJobCatalog
 from outcrop.adapters.catalog_sql.journal import SqlCopyJournal
@@ -26,6 +28,7 @@ __all__ = [
     "SqlArtifactCatalog",
     "SqlCopyJournal",
     "SqlJobCatalog",
+    "SqlJobClaims",
     "SqlModelCatalog",
     "SqlNetworkCatalog",
     "SqlTagCatalog",
