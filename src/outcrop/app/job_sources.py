@@ -91,7 +91,7 @@ class JobSources:
         await self._pass(job, self._networks.outbound_once)
 
     async def open(self, job: ImportJob) -> ObjectStore:
-        """Returns the store of a run of a job, the same one until it is closed. Raises as `check_role` does, for folders."""
+        """Returns the store of a run of a job, the same one until it is closed; for folders, raises as `check_role`."""
         if self.read_with(job) is ReadWith.FILES:
             # Nobody but the server can open the folder; with --roles sts, the role says who may have it read.
             await self._pass(job, self._networks.outbound)
