@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.services.faulty_state import FaultyS3
+
+
+_SIGNER = re.compile(r"Credential=([A-Za-z0-9]+)/")
 
 
 class Answers(BaseHTTPRequestHandler):
@@ -19,6 +23,17 @@ class Answers(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
         """Tells nobody."""
+
+    def parse_request(self) -> bool:
+        """Reads a request's head; one that is signed in an expired session is answered here."""
+        if not super().parse_request():
+            return False
+        signer = _SIGNER.search(unquote(f"{self.path} {self.headers.get('Authorization', '')}"))
+        self.state.signers.append(signer[1] if signer else "")
+        if self.state.signers[-1] not in self.state.ended_keys:
+            return True
+        self.refuse(400, "ExpiredToken")
+        return False
 
     def date_time_string(self, timestamp: float | None = None) -> str:
         """What this server takes for the time."""

@@ -102,6 +102,10 @@ class FaultyS3:
         self.page_objects = 1000
         self.bytes_sent = 0
         """Of objects, to readers."""
+        self.signers: list[str] = []
+        """Access key id of each request; empty where it has none."""
+        self.ended_keys: set[str] = set()
+        """Access key ids of sessions that have expired."""
         self.gets: list[tuple[str, str]] = []
         """Key and Range of each GET of an object."""
         self.ended = threading.Event()
