@@ -10,7 +10,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.services.faulty_state import FaultyS3
 
-
 _SIGNER = re.compile(r"Credential=([A-Za-z0-9]+)/")
 
 
