@@ -30,6 +30,7 @@ from outcrop.app.host import import_host
 from outcrop.app.keys import open_keys
 from outcrop.app.sources import Sources, server_sources
 from outcrop.app.vaults import local_reads, open_vault
+from outcrop.app.webhooks import ends_told
 from outcrop.errors import UnavailableError
 from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
 from outcrop.imports.pipeline import ImportPipeline
@@ -77,7 +78,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         keys = await open_keys(settings, clock)
-        database = Database(settings.catalog_url)
+        database = Database(settings.catalog_url, tells_ends=bool(settings.webhook_url))
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
         jobs, models = SqlJobCatalog(database), SqlModelCatalog(database)
@@ -135,6 +136,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         stack.push_async_callback(job_engine.close)
         for job in await jobs.unfinished():
             await job_engine.start(job.id)
+        await stack.enter_async_context(ends_told(settings, database, jobs, clock, lambda _outcome: None))
         starting = asyncio.create_task(_start_what_waits(jobs, job_engine, clock))
         stack.callback(starting.cancel)
 

@@ -20,6 +20,7 @@ from outcrop.ports.storage import (
     VaultStaging,
     WriteAt,
 )
+from outcrop.ports.webhooks import DeliveryCatalog, WebhookSender
 from outcrop.ports.work import JobEngine, RunStep, Workflow
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Clock",
     "CopyHost",
     "CopyJournal",
+    "DeliveryCatalog",
     "Engine",
     "JobCatalog",
     "JobEngine",
@@ -45,6 +47,7 @@ __all__ = [
     "Vault",
     "VaultFile",
     "VaultStaging",
+    "WebhookSender",
     "Workflow",
     "WriteAt",
 ]

@@ -6,6 +6,7 @@ jobs.py         JobCatalog
 models.py       ModelCatalog
 artifacts.py    ArtifactCatalog
 journal.py      CopyJournal
+deliveries.py   DeliveryCatalog
 tags.py         TagCatalog
 users.py        UserCatalog
 migrations/     one file for each change of the schema
@@ -13,6 +14,7 @@ migrations/     one file for each change of the schema
 
 from outcrop.adapters.catalog_sql.artifacts import SqlArtifactCatalog
 from outcrop.adapters.catalog_sql.database import Database
+from outcrop.adapters.catalog_sql.deliveries import SqlDeliveryCatalog
 from outcrop.adapters.catalog_sql.jobs import SqlJobCatalog
 from outcrop.adapters.catalog_sql.journal import SqlCopyJournal
 from outcrop.adapters.catalog_sql.models import SqlModelCatalog
@@ -23,6 +25,7 @@ __all__ = [
     "Database",
     "SqlArtifactCatalog",
     "SqlCopyJournal",
+    "SqlDeliveryCatalog",
     "SqlJobCatalog",
     "SqlModelCatalog",
     "SqlTagCatalog",

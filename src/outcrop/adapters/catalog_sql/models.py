@@ -34,7 +34,14 @@ class SqlModelCatalog:
         def work(connection: sa.Connection) -> None:
             require_holding(connection, model.job_id)
             keep(connection, model, content_sha256)
-            move_job(connection, model.job_id, Stage.COMPLETED, allowed_from=allowed_from, at=model.created_at)
+            move_job(
+                connection,
+                model.job_id,
+                Stage.COMPLETED,
+                allowed_from=allowed_from,
+                at=model.created_at,
+                is_told=self._database.tells_ends,
+            )
             connection.execute(imported_models.insert().values(**_row_of(model)))
             if model.tags:
                 connection.execute(

@@ -182,6 +182,20 @@ copied_parts = sa.Table(
     sa.Column("pieces", Document, nullable=False),
 )
 
+# The ends of jobs that a webhook is to be told; the row is written with the end.
+webhook_deliveries = sa.Table(
+    "webhook_deliveries",
+    metadata,
+    sa.Column("job_id", sa.String(12), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("due_at", Moment, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("settled_at", Moment),
+    sa.Column("problem", sa.Text),
+    sa.Index("ix_webhook_deliveries_due", "state", "due_at", "job_id"),
+)
+
 
 def columns_of(table: sa.Table, *, without: frozenset[str]) -> list[sa.ColumnElement[Any]]:
     """Returns a table's columns, those in `without` as nulls."""
