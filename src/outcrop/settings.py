@@ -94,6 +94,12 @@ class Settings:
         "With --keys kms: the key of imports that name none, as key ARN, key id, alias ARN or alias name.",
         read.text,
     )
+    networks: Path | None = _setting(
+        None,
+        "File that says what the subnets and security groups of vpcConfig mean here (docs/networks.md); without it, "
+        "imports that name any are refused.",
+        read.existing_file,
+    )
     profile: str = _setting(
         "outcrop",
         "outcrop imports what the engine can run; bedrock imports what AWS documents.",
@@ -129,6 +135,16 @@ class Settings:
         flag="--worker/--no-worker",
     )
     concurrent_imports: int = _setting(2, "Import jobs that one worker runs at once.", read.at_least(1, int))
+    worker_name: str = _setting(
+        "",
+        "What this process is called in the progress of its imports; default: the machine's name and a number.",
+        read.text,
+    )
+    most_attempts: int = _setting(
+        10,
+        "How often a stage of an import may be begun before the import fails: its worker died each time.",
+        read.at_least(1, int),
+    )
     copy_memory_mib: int = _setting(
         256, "Memory for bytes on their way while importing, in MiB.", read.at_least(32, int)
     )
