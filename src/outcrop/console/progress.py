@@ -24,6 +24,8 @@ def progress_of(job: ImportJob, now: datetime, delivery: Delivery | None = None)
         "importedModelName": job.request.imported_model_name,
         "status": status(job.stage),
         "stage": job.stage,
+        "attempts": job.attempts,
+        "worker": job.worker,
         "bytesDone": job.progress.bytes_done,
         "bytesTotal": job.progress.bytes_total,
         "bytesPerSecond": None if rate is None else round(rate),

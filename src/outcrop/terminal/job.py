@@ -42,6 +42,8 @@ def print_job(state: Mapping[str, Any], console: Console) -> None:
 
 def _facts(state: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = [("arn", state["jobArn"]), ("model", state["importedModelName"])]
+    if state["worker"] is not None:
+        facts.append(("worker", f"{state['worker']}, attempt {state['attempts']} of this stage"))
     if state["bytesTotal"]:
         facts.append(("bytes", f"{decimal(state['bytesDone'])} of {decimal(state['bytesTotal'])} in {state['stage']}"))
     if state["bytesPerSecond"] is not None:
