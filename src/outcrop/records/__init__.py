@@ -35,6 +35,7 @@ from outcrop.records.networks import (
     SecurityGroup,
     Subnet,
 )
+from outcrop.records.roles import RoleCredentials
 from outcrop.records.sealing import Piece, SealedPart, SealedSoFar, Upload
 from outcrop.records.source import Checksum, ChecksumType, SourceLocation, SourceObject
 from outcrop.records.values import JsonObject, JsonValue, Tag
@@ -74,6 +75,7 @@ __all__ = [
     "Progress",
     "Proxy",
     "Quotas",
+    "RoleCredentials",
     "SealedPart",
     "SealedSoFar",
     "SecurityGroup",
