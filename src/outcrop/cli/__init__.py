@@ -194,11 +194,23 @@ def jobs_list(**flags: Any) -> None:
     print_jobs(running_server(load(flags)))
 
 
+@jobs.command("show")
+@click.argument("job", metavar="NAME|ARN")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON (docs/http.md), with the whole report.")
+@setting_flags(*CLIENT_SETTINGS)
+def jobs_show(job: str, as_json: bool, **flags: Any) -> None:  # noqa: FBT001  # click's way
+    """Show what is known of an import: stages, what was found and not copied, who was told."""
+    from outcrop.app.connect import running_server
+    from outcrop.terminal.job import show_job
+
+    show_job(running_server(load(flags)), job, as_json=as_json)
+
+
 @jobs.command("watch")
 @click.argument("job", metavar="NAME|ARN")
 @setting_flags(*CLIENT_SETTINGS)
 def jobs_watch(job: str, **flags: Any) -> None:
-    """Show an import live until it ends. Exit status: 0 completed, 1 failed."""
+    """Show an import live until it ends, also across restarts of the server. Exit status: 0 completed, 1 failed."""
     from outcrop.terminal.imports import watch
 
     sys.exit(0 if watch(load(flags), job) else EXIT_NO)
