@@ -25,7 +25,8 @@ from outcrop.errors import IntegrityError, SourceDamagedError
 from outcrop.imports.copy import open_data_key
 from outcrop.imports.progress import ByteCounter
 from outcrop.imports.tools import ImportTools
-from outcrop.records import ArtifactRef, ImportJob, Piece, ServableModel
+from outcrop.records import ArtifactRef, ImportJob, Piece, ServableModel, Stage
+from outcrop.records.measures import IMPORT_BYTES
 from outcrop.tasks import Tasks
 
 RUN_SEGMENTS = 8
@@ -141,6 +142,7 @@ class _Reading:
             await turn.wait()
             await asyncio.to_thread(self._in_order.update, plaintext)
             next_turn.set()
+        self._tools.meter.add(IMPORT_BYTES, run.plain_bytes, stage=Stage.VERIFY.value)
         await self._counter.add(run.plain_bytes)
         return found
 
