@@ -53,7 +53,7 @@ async def run(given: dict[str, Any]) -> dict[str, Any]:
         vault=vault,
         staging=vault,
         journal=SqlCopyJournal(database),
-        keys=keys,
+        keys_of=lambda _job: keys,
         clock=clock,
         open_source=lambda _job: _never(),
         prove=lambda _model, _facts: _never(),

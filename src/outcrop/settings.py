@@ -80,9 +80,28 @@ class Settings:
     tls_key: Path | None = _setting(None, "Private key of the certificate, PEM.", read.existing_file)
     auth: str = _setting("sigv4", "sigv4, or none: trust everybody (loopback only).", read.choice("sigv4", "none"))
     roles: str = _setting(
-        "ambient",
-        "Whose credentials read the source: ambient means the server's own, for every roleArn.",
-        read.choice("ambient"),
+        "",
+        "Whose credentials read the source: sts assumes each roleArn, ambient means the server's own for all of them; "
+        "default: ambient with --buckets, and for a store without an STS (AWS_ENDPOINT_URL_STS); else sts.",
+        read.choice("sts", "ambient"),
+    )
+    role_session_s: int = _setting(
+        3600, "How long a session of a role lasts before it is renewed, in seconds.", read.within(900, 43_200)
+    )
+    role_external_id: str = _setting(
+        "{job_arn}",
+        "ExternalId that roles are assumed with; {account}, {region}, {job_id}, {job_arn} are the job's. Empty: none.",
+        read.template("account", "region", "job_id", "job_arn"),
+    )
+    role_source_identity: str = _setting(
+        "",
+        "SourceIdentity that roles are assumed with, with the same words in braces; default: none.",
+        read.template("account", "region", "job_id", "job_arn"),
+    )
+    role_session_policy: str = _setting(
+        "source",
+        "source narrows each session of a role to the job's bucket and prefix; none leaves it all that the role may.",
+        read.choice("source", "none"),
     )
     keys: str = _setting(
         "local",
@@ -93,6 +112,12 @@ class Settings:
         "",
         "With --keys kms: the key of imports that name none, as key ARN, key id, alias ARN or alias name.",
         read.text,
+    )
+    networks: Path | None = _setting(
+        None,
+        "File that says what the subnets and security groups of vpcConfig mean here (docs/networks.md); without it, "
+        "imports that name any are refused.",
+        read.existing_file,
     )
     profile: str = _setting(
         "outcrop",
@@ -129,6 +154,16 @@ class Settings:
         flag="--worker/--no-worker",
     )
     concurrent_imports: int = _setting(2, "Import jobs that one worker runs at once.", read.at_least(1, int))
+    worker_name: str = _setting(
+        "",
+        "What this process is called in the progress of its imports; default: the machine's name and a number.",
+        read.text,
+    )
+    most_attempts: int = _setting(
+        10,
+        "How often a stage of an import may be begun before the import fails: its worker died each time.",
+        read.at_least(1, int),
+    )
     copy_memory_mib: int = _setting(
         256, "Memory for bytes on their way while importing, in MiB.", read.at_least(32, int)
     )

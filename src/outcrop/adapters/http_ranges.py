@@ -15,24 +15,28 @@ import weakref
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
+from html import unescape
 from urllib.parse import urlsplit
 
+from outcrop.adapters.dialer import Dial
 from outcrop.adapters.http_whole import WholeResponse, is_web_page
 from outcrop.ports import ByteSink
 
 _PARTIAL, _WHOLE = 206, 200
 _ERROR_BYTES = 4096
 _CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
+_MESSAGE = re.compile(rb"<Message>([^<]{1,1000})</Message>")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class HttpRefusedError(Exception):
-    """The server answered, but not with the range. `code` is the S3 error code of the answer, or empty."""
+    """The server answered, but not with the range. `code` and `text` are S3's of the answer, or empty."""
 
-    def __init__(self, status: int, code: str) -> None:
+    def __init__(self, status: int, code: str, text: str = "") -> None:
         super().__init__(f"{status} {code}".rstrip())
         self.status = status
         self.code = code
+        self.text = text
 
 
 class HttpBrokenError(Exception):
@@ -74,18 +78,27 @@ class Hangup:
 class HttpRanges:
     """A pool of connections. May be used by several threads at once."""
 
-    def __init__(self, *, ca_bundle: str | None = None, connect_s: float = 10.0, stall_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        *,
+        ca_bundle: str | None = None,
+        connect_s: float = 10.0,
+        stall_s: float = 30.0,
+        dial: Dial | None = None,
+    ) -> None:
         """Keeps how to connect.
 
         Args:
             ca_bundle: PEM file of the authorities to trust; None: the platform's.
             connect_s: longest time to connect.
             stall_s: longest time without a byte.
+            dial: opens the connections; None: http.client does.
         """
         self._ca_bundle = ca_bundle
         self._tls: ssl.SSLContext | None = None
         self._connect_s = connect_s
         self._stall_s = stall_s
+        self._dial = dial
         self._lock = threading.Lock()
         self._idle: dict[tuple[str, str], list[http.client.HTTPConnection]] = defaultdict(list)
         weakref.finalize(self, _close_all, self._idle)
@@ -170,14 +183,36 @@ class HttpRanges:
     def _new(self, address: tuple[str, str]) -> http.client.HTTPConnection:
         scheme, host = address
         if scheme == "http":
-            connection = http.client.HTTPConnection(host, timeout=self._connect_s)
+            connection = (
+                http.client.HTTPConnection(host, timeout=self._connect_s)
+                if self._dial is None
+                else _Dialed(self._dial, None, host, timeout=self._connect_s)
+            )
         else:
             with self._lock:
                 if self._tls is None:
                     self._tls = ssl.create_default_context(cafile=self._ca_bundle)
-            connection = http.client.HTTPSConnection(host, timeout=self._connect_s, context=self._tls)
+            connection = (
+                http.client.HTTPSConnection(host, timeout=self._connect_s, context=self._tls)
+                if self._dial is None
+                else _Dialed(self._dial, self._tls, host, timeout=self._connect_s)
+            )
         connection.response_class = WholeResponse
         return connection
+
+
+class _Dialed(http.client.HTTPConnection):
+    """A connection that a Dial opens; with a context it speaks TLS, and checks the certificate by name."""
+
+    def __init__(self, dial: Dial, tls: ssl.SSLContext | None, host: str, *, timeout: float) -> None:
+        self.default_port = http.client.HTTPS_PORT if tls is not None else http.client.HTTP_PORT
+        super().__init__(host, timeout=timeout)
+        self._dial = dial
+        self._tls = tls
+
+    def connect(self) -> None:
+        opened = self._dial(self.host, self.port, self.timeout)
+        self.sock = opened if self._tls is None else self._tls.wrap_socket(opened, server_hostname=self.host)
 
 
 def _require_range(
@@ -219,8 +254,12 @@ def _refusal(response: http.client.HTTPResponse) -> Exception:
         return HttpBrokenError("the answer ended early")
     if is_web_page(response.headers.get("Content-Type")):
         return HttpStrangeError(f"it answered {response.status} with a web page, as no store does")
-    found = _CODE.search(body)
-    return HttpRefusedError(response.status, found[1].decode() if found else "")
+    return HttpRefusedError(response.status, _first(_CODE, body), unescape(_first(_MESSAGE, body)))
+
+
+def _first(pattern: re.Pattern[bytes], body: bytes) -> str:
+    found = pattern.search(body)
+    return found[1].decode("utf-8", "replace") if found else ""
 
 
 def _bare(etag: str) -> str:

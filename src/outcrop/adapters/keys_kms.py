@@ -18,6 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from outcrop.adapters.cut_answers import whole_answers
+from outcrop.adapters.outbound import DEFAULT, Outbound
 from outcrop.adapters.s3_errors import reason_of
 from outcrop.arn import Tenant
 from outcrop.errors import KeyDeniedError, KeyUnavailableError, OutcropError, UnavailableError
@@ -68,16 +69,26 @@ _OURS_FROM_STATUS = 500
 class KmsKeys:
     """Keys of KMS, used with the server's credentials."""
 
-    def __init__(self, session: boto3.Session, *, service_key: str, own: Tenant, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        session: boto3.Session,
+        *,
+        service_key: str,
+        own: Tenant,
+        outbound: Outbound = DEFAULT,
+        timeout_s: float = 10.0,
+    ) -> None:
         """Keeps how KMS is asked.
 
         Args:
             session: whose credentials and endpoint are used.
             service_key: the key that wraps where a caller names none; in any of the four forms, of any account.
             own: account and region in which `service_key` is meant, where it is not an ARN.
+            outbound: the way that KMS is reached.
             timeout_s: longest time to connect and to wait for an answer, in seconds, at each of three attempts.
         """
         self._session = whole_answers(session)
+        self._outbound = outbound
         self._service_key = full_arn(service_key, own)
         self._config = Config(
             connect_timeout=timeout_s, read_timeout=timeout_s, retries={"mode": "standard", "total_max_attempts": 3}
@@ -140,7 +151,9 @@ class KmsKeys:
         # Clients may be shared by threads, but a session makes only one at a time.
         with self._making:
             if region not in self._clients:
-                self._clients[region] = self._session.client("kms", region_name=region, config=self._config)
+                self._clients[region] = self._outbound.client(
+                    self._session, "kms", region_name=region, config=self._config
+                )
             return self._clients[region]
 
 

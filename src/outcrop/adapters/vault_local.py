@@ -10,7 +10,6 @@ rename. So what has a name is whole, and what is in `artifacts` is whole for goo
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import threading
@@ -68,28 +67,30 @@ class LocalVault:
             raise
 
     async def begin(self, artifact_id: str, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
-        """Begins a staged file anew, in a file of its full size; an earlier upload of the same file is given up."""
-        # Named by the path, so that the earlier upload is found.
-        name = hashlib.sha256(path.encode()).hexdigest()[:16]
+        """Begins a staged file anew, in a file of its full size, beside earlier uploads of the same file."""
         if size_bytes >= _LEAST_PARTS * LARGER_PARTS * part_bytes:
             part_bytes *= LARGER_PARTS
         upload = Upload(
             artifact_id=artifact_id,
             path=path,
-            id=f"{name}-{uuid.uuid4().hex}",
+            id=uuid.uuid4().hex,
             size_bytes=size_bytes,
             part_bytes=part_bytes,
         )
 
-        def make() -> None:
-            temporary = self._upload(artifact_id, upload.id)
-            with translated(temporary):
-                for earlier in temporary.parent.glob(f"{name}-*"):
-                    earlier.unlink()
-            os.close(open_new(temporary, size_bytes))
-
-        await self._run(make)
+        await self._run(lambda: os.close(open_new(self._upload(artifact_id, upload.id), size_bytes)))
         return upload
+
+    async def give_up(self, upload: Upload) -> None:
+        """Removes an upload that will not be finished; does nothing when there is none."""
+
+        def remove() -> None:
+            path = self._upload(upload.artifact_id, upload.id)
+            with translated(path):
+                path.unlink(missing_ok=True)
+
+        await self._run(remove)
+        self._turns.pop(upload.id, None)
 
     async def is_open(self, upload: Upload) -> bool:
         """Says whether parts may be added."""

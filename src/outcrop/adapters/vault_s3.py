@@ -138,12 +138,19 @@ class S3Vault:
     # --- VaultStaging ---
 
     async def begin(self, artifact_id: str, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
-        """Begins a staged file anew; an earlier upload of the same file is given up."""
-        key = self._key(artifact_id, path)
-        await self._give_up(key)
-        made = await self._call("create_multipart_upload", Key=key)
+        """Begins a staged file anew, beside earlier uploads of the same file."""
+        made = await self._call("create_multipart_upload", Key=self._key(artifact_id, path))
         return Upload(
             artifact_id=artifact_id, path=path, id=made["UploadId"], size_bytes=size_bytes, part_bytes=part_bytes
+        )
+
+    async def give_up(self, upload: Upload) -> None:
+        """Removes an upload that will not be finished; does nothing when there is none."""
+        await self._call(
+            "abort_multipart_upload",
+            absent_is_none=True,
+            Key=self._key(upload.artifact_id, upload.path),
+            UploadId=upload.id,
         )
 
     async def is_open(self, upload: Upload) -> bool:

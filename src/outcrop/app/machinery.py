@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -13,30 +14,34 @@ from functools import partial
 
 import structlog
 
-from outcrop.adapters import data_folder
 from outcrop.adapters.catalog_sql import (
     Database,
     SqlArtifactCatalog,
     SqlCopyJournal,
     SqlJobCatalog,
+    SqlJobClaims,
     SqlModelCatalog,
+    SqlNetworkCatalog,
 )
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
+from outcrop.adapters.keys_networked import NetworkedKeys
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.app.engines import open_engine
 from outcrop.app.host import import_host
-from outcrop.app.keys import open_keys
-from outcrop.app.sources import Sources, server_sources
+from outcrop.app.job_sources import JobSources
+from outcrop.app.keys import kms_keys, open_keys
+from outcrop.app.networks import ServerNetworks, load_networks
+from outcrop.app.roles import roles_by
 from outcrop.app.vaults import local_reads, open_vault
 from outcrop.errors import UnavailableError
 from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
 from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
-from outcrop.ports import Clock, KeyService, Vault
-from outcrop.records import ImportJob, Stage
+from outcrop.ports import Clock, KeyService, Networks, Vault
+from outcrop.records import Stage
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
 from outcrop.serving.prompts import Prompts
@@ -60,9 +65,11 @@ class Machinery:
     models: SqlModelCatalog
     vault: Vault
     keys: KeyService
+    networks: Networks
     fleet: Fleet
     capabilities: Capabilities
     prompts: Prompts
+    sources: JobSources
     job_engine: DbosJobEngine
 
 
@@ -76,16 +83,27 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
     """
     async with AsyncExitStack() as stack:
         clock = SystemClock()
+        known = load_networks(settings.networks)
         keys = await open_keys(settings, clock)
         database = Database(settings.catalog_url)
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
         jobs, models = SqlJobCatalog(database), SqlModelCatalog(database)
+        networks_used = SqlNetworkCatalog(database)
+        networks = ServerNetworks(
+            known,
+            networks_used,
+            keys=keys,
+            keys_by=None if settings.keys == "local" else partial(kms_keys, settings),
+            is_worker=settings.worker,
+        )
         vault = open_vault(settings.vault_place, upstream_environment())
         cores = _cores()
         threads = ThreadPoolExecutor(cores, thread_name_prefix="unseal")
         stack.callback(threads.shutdown)
-        reading = Reading(vault=vault, keys=keys, threads=threads, thread_count=cores, local=local_reads(vault))
+        # Models of before may have come over networks also when the file is gone: that is told, not gone around.
+        models_keys = keys if settings.keys == "local" else NetworkedKeys(keys, networks_used, networks.keys_of)
+        reading = Reading(vault=vault, keys=models_keys, threads=threads, thread_count=cores, local=local_reads(vault))
         opened = partial(open_artifact, reading=reading)
 
         engine, capabilities = open_engine(settings, environment=engine_environment())
@@ -103,16 +121,26 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         )
         stack.push_async_callback(fleet.close)
 
+        sources = JobSources(
+            settings,
+            environment=upstream_environment(),
+            clock=clock,
+            networks=networks,
+            roles_by=roles_by(settings, clock),
+        )
         tools = ImportTools(
             jobs=jobs,
+            claims=SqlJobClaims(database),
             models=models,
             artifacts=SqlArtifactCatalog(database),
             vault=vault,
             staging=vault,
             journal=SqlCopyJournal(database),
-            keys=keys,
+            keys_of=networks.keys_of_job,
             clock=clock,
-            open_source=_open_source(settings),
+            open_source=sources.open,
+            close_source=sources.close,
+            access=sources.access,
             prove=partial(
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
             ),
@@ -120,6 +148,8 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             host=import_host(settings),
             random_bytes=secrets.token_bytes,
             profile=settings.profile,
+            worker=settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
+            most_attempts=settings.most_attempts,
             outage_s=settings.outage_s,
             runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_PART),
         )
@@ -145,9 +175,11 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             models=models,
             vault=vault,
             keys=keys,
+            networks=networks,
             fleet=fleet,
             capabilities=capabilities,
             prompts=Prompts(opened),
+            sources=sources,
             job_engine=job_engine,
         )
 
@@ -162,22 +194,6 @@ async def _start_what_waits(jobs: SqlJobCatalog, job_engine: DbosJobEngine, cloc
                     await job_engine.start(job.id)
         except UnavailableError as error:
             log.warning("waiting_for", what=error.what, reason=error.reason)
-
-
-def _open_source(settings: Settings) -> Callable[[ImportJob], Awaitable[Sources]]:
-    sources = server_sources(
-        folders=[
-            *([settings.buckets] if settings.buckets is not None else []),
-            settings.data / data_folder.SOURCES,
-        ],
-        has_s3=settings.buckets is None,
-        environment=upstream_environment(),
-    )
-
-    async def open_source(_job: ImportJob) -> Sources:
-        return sources
-
-    return open_source
 
 
 def _cores() -> int:

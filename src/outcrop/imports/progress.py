@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from outcrop.ports import Clock, JobCatalog
-from outcrop.records import JobNote, Progress
+from outcrop.records import ImportJob, JobNote, Progress
 
 TELL_EVERY_S = 0.25
 WINDOW_S = 15.0
@@ -20,10 +20,10 @@ SHORTEST_S = 1.0
 class ByteCounter:
     """Counts the bytes of one stage and tells the catalog, at most every quarter of a second."""
 
-    def __init__(self, *, jobs: JobCatalog, clock: Clock, job_id: str, done: int, total: int) -> None:
+    def __init__(self, *, jobs: JobCatalog, clock: Clock, job: ImportJob, done: int, total: int) -> None:
         self._jobs = jobs
         self._clock = clock
-        self._job_id = job_id
+        self._job = job
         self._done = done
         self._total = total
         self._told_at = clock.monotonic() - TELL_EVERY_S
@@ -39,8 +39,9 @@ class ByteCounter:
     async def tell(self) -> None:
         """Tells the catalog now."""
         await self._jobs.record(
-            self._job_id,
+            self._job.id,
             JobNote(bytes_done=self._done, bytes_total=self._total, counted_at=self._clock.now()),
+            fence=self._job.fence,
         )
 
 

@@ -12,6 +12,7 @@ from outcrop.ports import (
     Clock,
     CopyJournal,
     JobCatalog,
+    JobClaims,
     KeyService,
     ModelCatalog,
     ObjectStore,
@@ -21,21 +22,35 @@ from outcrop.ports import (
 from outcrop.records import ImportJob, JsonObject, ModelFacts, ServableModel
 
 
+async def _nothing_to_close(_job: ImportJob) -> None:
+    """Of stores that all jobs share."""
+
+
+def _no_access(_job: ImportJob) -> JsonObject:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportTools:
     """Everything that the steps use; made once, by app.py."""
 
     jobs: JobCatalog
+    claims: JobClaims
     models: ModelCatalog
     artifacts: ArtifactCatalog
     vault: Vault
     staging: VaultStaging
     """The same vault, as large files come into it."""
     journal: CopyJournal
-    keys: KeyService
+    keys_of: Callable[[ImportJob], KeyService]
+    """The keys as the job's network reaches them. Raises NetworkUnknownError."""
     clock: Clock
     open_source: Callable[[ImportJob], Awaitable[ObjectStore]]
-    """Opens the store that the job's role may read."""
+    """Opens the store that the job's role may read; the same one until it is closed."""
+    close_source: Callable[[ImportJob], Awaitable[None]] = _nothing_to_close
+    """Ends what was opened for a run of a job, which its fence tells from others."""
+    access: Callable[[ImportJob], JsonObject] = _no_access
+    """Tells what the source is read with: the member `access` of the report (docs/report.md)."""
     prove: Callable[[ServableModel, ModelFacts], Awaitable[JsonObject]]
     """Loads the model on the configured engine, generates, and returns the evidence. Raises ProofFailedError."""
     retire: Callable[[str], Awaitable[None]]
@@ -44,6 +59,10 @@ class ImportTools:
     """The engine and the machine that models are judged for."""
     random_bytes: Callable[[int], bytes]
     profile: str
+    worker: str
+    """What this process is called in progress and messages."""
+    most_attempts: int
+    """How often a stage may be begun before the job fails: what ends its worker each time ends every worker."""
     outage_s: float
     """How long a store may be away before an import fails."""
     runs_in_memory: asyncio.Semaphore

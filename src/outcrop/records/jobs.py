@@ -33,6 +33,15 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkUse:
+    """An import, and the network that it named."""
+
+    network: Network
+    job_id: str
+    has_ended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportRequest:
     """What the caller of CreateModelImportJob asked for; never changes afterwards."""
 
@@ -120,6 +129,12 @@ class ImportJob:
     """The model's wrapped copy of the data key while the import runs; handed to the model at the end."""
     shared_artifact_id: str | None = None
     """The artifact of an earlier import, where this one found its content stored already."""
+    worker: str | None = None
+    """Who works on the job, or did at last; None before anybody did."""
+    attempts: int = 0
+    """How many times work on the present stage was begun; more than one means that workers died over it."""
+    fence: int = 0
+    """Counts the workers that had the job; who has not the newest number may write nothing of it."""
 
     @property
     def arn(self) -> str:

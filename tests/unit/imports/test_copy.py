@@ -71,7 +71,7 @@ class Copies:
     def counter(self, job: ImportJob) -> ByteCounter:
         """Counts for nobody."""
         return ByteCounter(
-            jobs=self.world.catalog.jobs, clock=self.world.clock, job_id=job.id, done=0, total=sum(SIZES.values())
+            jobs=self.world.catalog.jobs, clock=self.world.clock, job=job, done=0, total=sum(SIZES.values())
         )
 
     async def opened(self, path: str) -> bytes:
@@ -300,15 +300,16 @@ async def test_bytes_that_were_damaged_on_the_way_are_read_again() -> None:
     begun = []
     begin = copies.world.journal.begin
 
-    async def watched(upload: object, header: bytes) -> None:
+    async def watched(upload: object, header: bytes, *, fence: int | None) -> None:
         begun.append(header)
-        await begin(upload, header)
+        await begin(upload, header, fence=fence)
 
     copies.world.journal.begin = watched  # type: ignore[method-assign]
     await copies.copy()
 
     assert await copies.opened("model.safetensors") == WEIGHTS
     assert len(begun) == len(set(begun)) == len(SIZES) + 1
+    assert copies.world.vault.uploads == {}, "what was damaged takes no space"
 
 
 async def test_the_entry_has_the_sha256_of_each_run() -> None:

@@ -94,7 +94,7 @@ async def test_the_counter_tells_a_few_times_a_second() -> None:
     """However small the pieces are; the last word is the caller's."""
     catalog, clock = FakeCatalog(), FakeClock()
     job = await catalog.jobs.create(sample_job())
-    counter = ByteCounter(jobs=catalog.jobs, clock=clock, job_id=job.id, done=0, total=TOTAL)
+    counter = ByteCounter(jobs=catalog.jobs, clock=clock, job=job, done=0, total=TOTAL)
     seen = []
     for _ in range(8):
         await counter.add(10)
