@@ -108,14 +108,17 @@ class FaultyS3:
 
 
 @contextmanager
-def faulty_s3(buckets: Sequence[str] = ()) -> Iterator[FaultyS3]:
-    """Runs a server with empty buckets."""
+def faulty_s3(buckets: Sequence[str] = (), *, host: str = "127.0.0.1", port: int = 0) -> Iterator[FaultyS3]:
+    """Runs a server with empty buckets, in the network namespace of the calling thread."""
     state = FaultyS3()
     state.buckets = {name: {} for name in buckets}
     handler = type("Handler", (_Handler,), {"state": state})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    kind = type(
+        "Server", (ThreadingHTTPServer,), {"address_family": socket.AF_INET6 if ":" in host else socket.AF_INET}
+    )
+    server = kind((host, port), handler)
     server.daemon_threads = True
-    state.url = f"http://127.0.0.1:{server.server_port}"
+    state.url = f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
