@@ -35,6 +35,32 @@ def at_least(lowest: float, kind: Callable[[str], Value]) -> Callable[[str], Val
     return parse
 
 
+def within(lowest: int, highest: int) -> Callable[[str], int]:
+    """Reads a whole number between two, both included."""
+
+    def parse(text: str) -> int:
+        value = int(text)
+        if not lowest <= value <= highest:
+            raise ValueError(f"must be from {lowest} to {highest}, not {text}")
+        return value
+
+    return parse
+
+
+def template(*names: str) -> Callable[[str], str]:
+    """Reads a text in which some names may stand in braces."""
+
+    def parse(text: str) -> str:
+        try:
+            text.format_map(dict.fromkeys(names, ""))
+        except (KeyError, ValueError, IndexError, AttributeError) as error:
+            words = ", ".join(f"{{{name}}}" for name in names)
+            raise ValueError(f"expected a text in which {words} may stand, not {text!r}") from error
+        return text
+
+    return parse
+
+
 def port(text: str) -> int:
     """Reads a TCP port; 0 is any free one."""
     value = int(text)

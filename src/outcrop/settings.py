@@ -80,9 +80,28 @@ class Settings:
     tls_key: Path | None = _setting(None, "Private key of the certificate, PEM.", read.existing_file)
     auth: str = _setting("sigv4", "sigv4, or none: trust everybody (loopback only).", read.choice("sigv4", "none"))
     roles: str = _setting(
-        "ambient",
-        "Whose credentials read the source: ambient means the server's own, for every roleArn.",
-        read.choice("ambient"),
+        "",
+        "Whose credentials read the source: sts assumes each roleArn, ambient means the server's own for all of them; "
+        "default: ambient with --buckets, and for a store without an STS (AWS_ENDPOINT_URL_STS); else sts.",
+        read.choice("sts", "ambient"),
+    )
+    role_session_s: int = _setting(
+        3600, "How long a session of a role lasts before it is renewed, in seconds.", read.within(900, 43_200)
+    )
+    role_external_id: str = _setting(
+        "{job_arn}",
+        "ExternalId that roles are assumed with; {account}, {region}, {job_id}, {job_arn} are the job's. Empty: none.",
+        read.template("account", "region", "job_id", "job_arn"),
+    )
+    role_source_identity: str = _setting(
+        "",
+        "SourceIdentity that roles are assumed with, with the same words in braces; default: none.",
+        read.template("account", "region", "job_id", "job_arn"),
+    )
+    role_session_policy: str = _setting(
+        "source",
+        "source narrows each session of a role to the job's bucket and prefix; none leaves it all that the role may.",
+        read.choice("source", "none"),
     )
     keys: str = _setting(
         "local",

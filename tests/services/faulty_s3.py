@@ -89,6 +89,10 @@ class FaultyS3:
         self.page_objects = 1000
         self.bytes_sent = 0
         """Of objects, to readers."""
+        self.signers: list[str] = []
+        """Access key id of each request; empty where it has none."""
+        self.ended_keys: set[str] = set()
+        """Access key ids of sessions that have expired."""
         self.gets: list[tuple[str, str]] = []
         """Key and Range of each GET of an object."""
         self.ended = threading.Event()
@@ -130,6 +134,9 @@ def faulty_s3(buckets: Sequence[str] = (), *, host: str = "127.0.0.1", port: int
         server.server_close()
 
 
+_SIGNER = re.compile(r"Credential=([A-Za-z0-9]+)/")
+
+
 class _Handler(BaseHTTPRequestHandler):
     state: FaultyS3
     protocol_version = "HTTP/1.1"
@@ -137,6 +144,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
         """Tells nobody."""
+
+    def parse_request(self) -> bool:
+        """Reads a request's head; one that is signed in an expired session is answered here."""
+        if not super().parse_request():
+            return False
+        signer = _SIGNER.search(unquote(f"{self.path} {self.headers.get('Authorization', '')}"))
+        self.state.signers.append(signer[1] if signer else "")
+        if self.state.signers[-1] not in self.state.ended_keys:
+            return True
+        self._refuse(400, "ExpiredToken")
+        return False
 
     def do_GET(self) -> None:
         """ListObjectsV2, ListMultipartUploads, ListParts, GetObjectAttributes, GetObject."""

@@ -116,6 +116,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             vault=behind.vault,
             keys=behind.keys,
             networks=behind.networks,
+            check_role=behind.sources.check_role,
             job_engine=behind.job_engine,
             fleet=behind.fleet,
             keep_warm=settings.kept_warm,

@@ -35,6 +35,12 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
+def _say(notice: str | None) -> None:
+    """Prints what belongs to start-up, if there is anything."""
+    if notice is not None:
+        click.echo(f"  {notice}", err=True)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__)
 def cli() -> None:
@@ -58,11 +64,13 @@ cli.add_command(networks)
 def serve(**flags: Any) -> None:
     """Run the server: Bedrock's control plane and runtime on one port.
 
-    Upstream AWS services are found the AWS way: AWS_ENDPOINT_URL_S3 and the default credential chain.
+    Upstream AWS services are found the AWS way: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_STS and the default credential
+    chain. With --roles sts, that chain's credentials do nothing but assume the roleArn of each import.
     """
     import asyncio
 
     from outcrop.app import logs
+    from outcrop.app.roles import ambient_notice
     from outcrop.app.server import serve as run
 
     settings = load(flags)
@@ -71,6 +79,7 @@ def serve(**flags: Any) -> None:
     def tell(url: str) -> None:
         click.echo(f"outcrop {__version__} listens on {url}", err=True)
         click.echo(f'  point AWS clients at it:  eval "$(outcrop env --data {settings.data})"', err=True)
+        _say(ambient_notice(settings))
 
     asyncio.run(run(settings, tell=tell))
 
@@ -86,11 +95,17 @@ def worker(**flags: Any) -> None:
     import asyncio
 
     from outcrop.app import logs
+    from outcrop.app.roles import ambient_notice
     from outcrop.app.worker import work
 
     settings = load(flags)
     logs.configure(log_format=settings.log_format, level=settings.log_level)
-    asyncio.run(work(settings, tell=lambda: click.echo(f"outcrop {__version__} works on imports", err=True)))
+
+    def tell() -> None:
+        click.echo(f"outcrop {__version__} works on imports", err=True)
+        _say(ambient_notice(settings))
+
+    asyncio.run(work(settings, tell=tell))
 
 
 @cli.command()
@@ -121,7 +136,8 @@ def env(**flags: Any) -> None:
 def check(target: str, profile: str, as_json: bool, **flags: Any) -> None:  # noqa: FBT001  # click's way
     """Say everything that is wrong with a model, without importing it.
 
-    Reads configuration, tokenizer and the headers of the weights; never the weights.
+    Reads configuration, tokenizer and the headers of the weights; never the weights. Reads S3 with the credentials of
+    this shell, not as a role: an import whose roleArn may read less fails where this succeeds.
     Exit status: 0 importable, 1 not importable, 2 could not tell.
     """
     import asyncio
@@ -143,7 +159,11 @@ def check(target: str, profile: str, as_json: bool, **flags: Any) -> None:  # no
 @click.argument("source", metavar="DIR|s3://BUCKET/PREFIX/")
 @click.option("--name", required=True, help="Name of the imported model.")
 @click.option("--job-name", default=None, help="Name of the import job; default: the model's name and the time.")
-@click.option("--role-arn", default=None, help="Role that reads the source; default: one of the root account.")
+@click.option(
+    "--role-arn",
+    default=None,
+    help="Role that reads the source, where roles are assumed; default: a made-up one, which does for folders.",
+)
 @click.option("--follow/--no-follow", default=False, help="Show the import live until it ends.")
 @setting_flags("data", "buckets", "account", "region")
 def import_(source: str, name: str, job_name: str | None, role_arn: str | None, follow: bool, **flags: Any) -> None:  # noqa: FBT001  # click's way

@@ -17,6 +17,7 @@ from outcrop.ports.clock import Clock
 from outcrop.ports.engines import CopyHost, Engine, RunningEngine
 from outcrop.ports.keys import KeyService
 from outcrop.ports.networks import NetworkCatalog, Networks
+from outcrop.ports.roles import RoleBroker
 from outcrop.ports.storage import (
     Buffer,
     ByteSink,
@@ -50,6 +51,7 @@ __all__ = [
     "Networks",
     "ObjectStore",
     "PartWriter",
+    "RoleBroker",
     "RunStep",
     "RunningEngine",
     "TagCatalog",

@@ -34,6 +34,7 @@ from outcrop.records.networks import (
     SecurityGroup,
     Subnet,
 )
+from outcrop.records.roles import RoleCredentials
 from outcrop.records.sealing import Piece, SealedPart, SealedSoFar, Upload
 from outcrop.records.source import Checksum, ChecksumType, SourceLocation, SourceObject
 from outcrop.records.values import JsonObject, JsonValue, Tag
@@ -71,6 +72,7 @@ __all__ = [
     "Progress",
     "Proxy",
     "Quotas",
+    "RoleCredentials",
     "SealedPart",
     "SealedSoFar",
     "SecurityGroup",
