@@ -29,7 +29,7 @@ from outcrop.ports.storage import (
     VaultStaging,
     WriteAt,
 )
-from outcrop.ports.work import JobEngine, RunStep, Workflow
+from outcrop.ports.work import JobEngine, RunShares, RunStep, Share, Workflow
 
 __all__ = [
     "ArtifactCatalog",
@@ -50,8 +50,10 @@ __all__ = [
     "Networks",
     "ObjectStore",
     "PartWriter",
+    "RunShares",
     "RunStep",
     "RunningEngine",
+    "Share",
     "TagCatalog",
     "UserCatalog",
     "Vault",
