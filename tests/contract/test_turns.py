@@ -36,7 +36,7 @@ async def test_regions_of_an_account_are_one_account(catalog: Catalog) -> None:
 
 
 async def test_who_comes_later_has_no_credit(catalog: Catalog) -> None:
-    """Its first turn is after those that were begun, so that a stream of single jobs does not keep the others waiting."""
+    """Its first turn is after those that were begun: single jobs one after another keep nobody waiting."""
     for number in range(1, 6):
         await add(catalog, number)
     for number in range(1, 4):
