@@ -94,6 +94,16 @@ async def test_beginning_anew_gives_up_the_earlier_upload(reopen: Reopen) -> Non
     assert await vault.is_open(second)
 
 
+async def test_beginning_a_file_leaves_those_alone_whose_names_begin_alike(reopen: Reopen) -> None:
+    """`model.safetensors` and `model.safetensors.index.json` are copied at the same time."""
+    vault = reopen()
+    longer = await vault.begin(ARTIFACT, f"{PATH}.index.json", size_bytes=1, part_bytes=PART)
+
+    await begun(vault)
+
+    assert await vault.is_open(longer)
+
+
 async def test_deleting_an_artifact_gives_up_its_uploads(reopen: Reopen) -> None:
     """A failed import leaves nothing, whatever was under way."""
     vault = reopen()

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from outcrop.adapters import postgres
 from outcrop.adapters.executors import Executors
 from outcrop.adapters.sqlite import make_durable
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import UnavailableError
 from outcrop.ports import Workflow
 from outcrop.records import JsonValue
@@ -108,6 +109,7 @@ class DbosJobEngine:
                     await DBOS.enqueue_workflow_async(QUEUE, self._registered, job_id)
             except DBAPIError as error:
                 raise UnavailableError("the jobs' database", type(error.orig).__name__) from error
+        reached(CrashPoint.WORKFLOW_STARTED)
 
     async def close(self) -> None:
         """Stops taking work; what is under way goes on at the next launch, or at another worker."""
@@ -194,13 +196,18 @@ class DbosJobEngine:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
         await self._workflow(job_id, _run_step)
+        reached(CrashPoint.WORKFLOW_DONE)
 
 
 async def _run_step(name: str, work: Callable[[], Awaitable[JsonValue]]) -> JsonValue:
     async def step() -> JsonValue:
-        return await work()
+        outcome = await work()
+        reached(CrashPoint.STEP_DONE, name)
+        return outcome
 
-    return await DBOS.run_step_async({"name": name}, step)
+    recorded = await DBOS.run_step_async({"name": name}, step)
+    reached(CrashPoint.STEP_RECORDED, name)
+    return recorded
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

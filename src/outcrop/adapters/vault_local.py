@@ -22,6 +22,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import IntegrityError, StorageError
 from outcrop.ports import Buffer
 from outcrop.records import Upload
@@ -83,6 +84,7 @@ class LocalVault:
             os.close(_open_new(temporary, size_bytes))
 
         await self._run(make)
+        reached(CrashPoint.UPLOAD_MADE)
         return upload
 
     async def is_open(self, upload: Upload) -> bool:
@@ -102,6 +104,7 @@ class LocalVault:
     async def sync(self, upload: Upload) -> None:
         """Returns once the parts that were finished before are there after a power cut."""
         await self._run(lambda: _sync_file(self._upload(upload.artifact_id, upload.id)))
+        reached(CrashPoint.UPLOAD_SYNCED)
 
     async def finish(self, upload: Upload, receipts: Sequence[str]) -> None:  # noqa: ARG002  # a folder gives none
         """Gives the file its name, durably."""
@@ -110,6 +113,7 @@ class LocalVault:
 
         def keep() -> None:
             _sync_file(temporary)
+            reached(CrashPoint.UPLOAD_WHOLE)
             _name(temporary, final)
 
         await self._run(keep)
@@ -181,8 +185,10 @@ class LocalVault:
             except FileNotFoundError:
                 if not (self._artifacts / artifact_id).is_dir():
                     raise IntegrityError(f"there is no artifact {artifact_id} to publish") from None
+            reached(CrashPoint.ARTIFACT_RENAMED)
             _sync_folder(self._artifacts)
             _sync_folder(self._staging)
+        reached(CrashPoint.ARTIFACT_KEPT)
 
     def _delete(self, artifact_id: str) -> None:
         with _translated(self._artifacts):
@@ -191,8 +197,11 @@ class LocalVault:
                     # Renamed first, so that a kill in the middle leaves nothing that looks like an artifact.
                     doomed = self._staging / f".deleted-{artifact_id}-{uuid.uuid4().hex}"
                     os.rename(parent / artifact_id, doomed)  # noqa: PTH104  # as above
+                    reached(CrashPoint.DOOMED_RENAMED)
                     _sync_folder(parent)
+                    reached(CrashPoint.DOOMED_SYNCED)
                     shutil.rmtree(doomed)
+                    reached(CrashPoint.DOOMED_REMOVED)
 
     def _list(self) -> list[str]:
         with _translated(self._artifacts):
@@ -318,6 +327,7 @@ def _kind(folder: Path) -> str:
 def _keep(descriptor: int, temporary: Path, final: Path) -> None:
     with _translated(final):
         os.fsync(descriptor)
+    reached(CrashPoint.FILE_SYNCED)
     _name(temporary, final)
 
 
@@ -325,8 +335,10 @@ def _name(temporary: Path, final: Path) -> None:
     with _translated(final):
         final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary.replace(final)
+        reached(CrashPoint.FILE_NAMED)
         _sync_folder(final.parent)
         _sync_folder(final.parent.parent)
+    reached(CrashPoint.FILE_KEPT)
 
 
 def _sync_file(path: Path) -> None:

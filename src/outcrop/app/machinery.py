@@ -25,6 +25,7 @@ from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
 from outcrop.adapters.memory_files import MemoryFiles
+from outcrop.adapters.own_folder import own_folder
 from outcrop.app.engines import open_engine
 from outcrop.app.host import import_host
 from outcrop.app.keys import open_keys
@@ -88,8 +89,12 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         reading = Reading(vault=vault, keys=keys, threads=threads, thread_count=cores, local=local_reads(vault))
         opened = partial(open_artifact, reading=reading)
 
-        engine, capabilities = open_engine(settings, environment=engine_environment())
-        memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
+        run_dir = stack.enter_context(own_folder(settings.data / "run"))
+        plaintext_dir = None
+        if settings.plaintext_dir is not None:
+            plaintext_dir = stack.enter_context(own_folder(settings.plaintext_dir))
+        engine, capabilities = open_engine(settings, run_dir=run_dir, environment=engine_environment())
+        memory = MemoryFiles(run_dir=run_dir, plaintext_dir=plaintext_dir)
         fleet = Fleet(
             LocalHost(engine=engine, memory=memory, open_artifact=opened),
             clock,

@@ -17,6 +17,7 @@ from outcrop.adapters.catalog_sql.lookup import Lookup, by_id_or_name, meant
 from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
 from outcrop.arn import Tenant
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
 from outcrop.imports.job import ENDED
 from outcrop.records import (
@@ -72,7 +73,9 @@ class SqlJobCatalog:
                 )
             return job
 
-        return await self._database.transaction(work)
+        created = await self._database.transaction(work)
+        reached(CrashPoint.JOB_CREATED)
+        return created
 
     async def get(self, tenant: Tenant | None, identifier: str, *, with_report: bool = True) -> ImportJob:
         """Returns a job by id or name; without a tenant, of any account by id only. Raises NotFoundError."""
@@ -106,6 +109,7 @@ class SqlJobCatalog:
                 connection, job_id, to, allowed_from=allowed_from, at=at, failure_message=failure_message
             )
         )
+        reached(CrashPoint.JOB_MOVED, to)
         return _job_of(row)
 
     async def record(self, job_id: str, note: JobNote) -> None:
@@ -126,6 +130,7 @@ class SqlJobCatalog:
         changed = await self._database.transaction(lambda connection: connection.execute(update).rowcount)
         if changed == 0:
             raise IllegalMoveError(f"job {job_id} has ended")
+        reached(CrashPoint.JOB_NOTED, "+".join(sorted(values)))
 
     async def unfinished(self) -> Sequence[ImportJob]:
         """Returns the unended jobs of all accounts, oldest first."""

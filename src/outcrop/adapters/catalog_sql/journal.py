@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.tables import copied_parts, copies
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.records import Piece, SealedPart, SealedSoFar, Upload
 
 
@@ -37,6 +38,7 @@ class SqlCopyJournal:
             )
 
         await self._database.transaction(work)
+        reached(CrashPoint.COPY_BEGUN)
 
     async def add(self, upload: Upload, parts: Sequence[SealedPart]) -> None:
         """Adds parts; those of an upload that is no longer the file's are no matter."""
@@ -55,6 +57,7 @@ class SqlCopyJournal:
             connection.execute(copied_parts.insert(), [_row(upload, part) for part in parts])
 
         await self._database.transaction(work)
+        reached(CrashPoint.PARTS_RECORDED)
 
     async def find(self, artifact_id: str) -> Mapping[str, SealedSoFar]:
         """Returns what is known of an artifact's files, by path."""
@@ -88,6 +91,7 @@ class SqlCopyJournal:
                 connection.execute(table.delete().where(table.c.artifact_id == artifact_id))
 
         await self._database.transaction(work)
+        reached(CrashPoint.COPIES_FORGOTTEN)
 
 
 def _row(upload: Upload, part: SealedPart) -> dict[str, object]:
