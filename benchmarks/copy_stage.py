@@ -22,7 +22,7 @@ from typing import Any
 
 import boto3
 
-from outcrop.adapters import store_s3, vault_local
+from outcrop.adapters import local_part, store_s3, vault_local
 from outcrop.adapters.catalog_sql import Database, SqlArtifactCatalog, SqlCopyJournal, SqlJobCatalog, SqlModelCatalog
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.keys_local import LocalKeyring
@@ -53,7 +53,7 @@ async def run(given: dict[str, Any]) -> dict[str, Any]:
         vault=vault,
         staging=vault,
         journal=SqlCopyJournal(database),
-        keys=keys,
+        keys_of=lambda _job: keys,
         clock=clock,
         open_source=lambda _job: _never(),
         prove=lambda _model, _facts: _never(),
@@ -132,7 +132,7 @@ def _watch() -> dict[str, float]:
 
     checksum.crc64nvme = watched("checksum", checksum.crc64nvme)
     envelope.SealedFile.seal = watched("seal", envelope.SealedFile.seal)  # type: ignore[method-assign]
-    vault_local._LocalPart.write = watched("write", vault_local._LocalPart.write)  # type: ignore[method-assign]  # noqa: SLF001
+    local_part.LocalPart.write = watched("write", local_part.LocalPart.write)  # type: ignore[method-assign]
     store_s3.S3ObjectStore._stream = watched("all", store_s3.S3ObjectStore._stream)  # type: ignore[method-assign]  # noqa: SLF001
     return spent
 

@@ -25,7 +25,7 @@ def program(peer: str, name: str | None = None) -> Path:
     return found
 
 
-LAGGING = ("certifi",)
+LAGGING = ("certifi", "litellm-proxy-extras")
 """What an index may not have yet in the version that a peer wants, and an older version does as well."""
 _REQUIREMENTS = """
 import sys

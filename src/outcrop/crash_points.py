@@ -26,6 +26,14 @@ class CrashPoint(Enum):
         "adapters/catalog_sql/jobs.py:SqlJobCatalog.record",
         "The job has its report, its wrapped key, or bytes that were counted.",
     )
+    JOB_CLAIMED = (
+        "adapters/catalog_sql/claims.py:SqlJobClaims.claim",
+        "The job is this run's, and has one attempt more; nothing was done.",
+    )
+    JOB_LET_GO = (
+        "adapters/catalog_sql/claims.py:SqlJobClaims.let_go",
+        "A worker that was told to stop has given the job back; it still runs.",
+    )
     ARTIFACT_SHARED = (
         "adapters/catalog_sql/artifacts.py:SqlArtifactCatalog.share",
         "The job holds an artifact of its content, or nobody has one; it has no wrapped key yet.",
@@ -81,8 +89,11 @@ class CrashPoint(Enum):
         "All of the file is on the disk, under its temporary name.",
     )
     FILE_SYNCED = ("adapters/vault_local.py:_keep", "A small file is on the disk, under its temporary name.")
-    FILE_NAMED = ("adapters/vault_local.py:_name", "The file has its name, which may not be on the disk.")
-    FILE_KEPT = ("adapters/vault_local.py:_name", "The file and its name are on the disk; its step was not recorded.")
+    FILE_NAMED = ("adapters/local_files.py:take_name", "The file has its name, which may not be on the disk.")
+    FILE_KEPT = (
+        "adapters/local_files.py:take_name",
+        "The file and its name are on the disk; its step was not recorded.",
+    )
     ARTIFACT_RENAMED = (
         "adapters/vault_local.py:LocalVault._publish",
         "The artifact is permanent, which may not be on the disk.",

@@ -20,6 +20,8 @@
     │   ├── SourceChangedError        an object is no longer the one that was pinned
     │   ├── SourceDamagedError        an object's bytes are not those of its stored checksum
     │   ├── SourceUnusableError       an object that cannot be part of any model
+    │   ├── NetworkRefusedError       the security groups do not allow a connection that the import needs
+    │   ├── NetworkUnknownError       a subnet or security group that means nothing on this server
     │   ├── ModelRejectedError        the checks found errors in the model
     │   └── ProofFailedError          the model was loaded but does not generate
     ├── UnavailableError              something outside is away: wait and try again
@@ -34,6 +36,7 @@
 Errors carry facts as attributes; the message is built from them, once.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -214,6 +217,20 @@ class SourceDamagedError(ImportFailedError):
 
 class SourceUnusableError(ImportFailedError):
     """The source holds something that cannot be part of a model; the message names it."""
+
+
+class NetworkRefusedError(ImportFailedError):
+    """The import's security groups do not allow a connection; none was opened. The message names all three."""
+
+
+class NetworkUnknownError(ImportFailedError):
+    """The import names subnets or security groups that mean nothing on this server, or cannot be used on it."""
+
+    def __init__(self, kind: str, ids: Sequence[str], reason: str = "not in this server's networks file") -> None:
+        verb = "is" if len(ids) == 1 else "are"
+        super().__init__(f"The {kind}{'' if len(ids) == 1 else 's'} {', '.join(ids)} {verb} {reason}.")
+        self.kind = kind
+        self.ids = tuple(ids)
 
 
 class ModelRejectedError(ImportFailedError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-import math
 import os
 import shutil
 import sys
@@ -16,9 +15,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
+from outcrop import setting_values as read
 from outcrop.errors import SettingError
+from outcrop.setting_values import CallRate
 
 Value = TypeVar("Value")
 
@@ -37,189 +37,96 @@ def _setting(
     return field(default=default, metadata={"help": help_text, "parse": parse, "flag": flag, "variable": variable})
 
 
-def _choice(*allowed: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(f"expected one of {', '.join(allowed)}, not {text!r}")
-        return text
-
-    return parse
-
-
-def _at_least(lowest: float, kind: Callable[[str], Value]) -> Callable[[str], Value]:
-    def parse(text: str) -> Value:
-        value = kind(text)
-        if not value >= lowest:  # type: ignore[operator]  # kind is int or float
-            raise ValueError(f"must be at least {lowest:g}, not {text}")
-        return value
-
-    return parse
-
-
-def _port(text: str) -> int:
-    value = int(text)
-    if not 0 <= value <= 65535:  # noqa: PLR2004  # what a TCP port is
-        raise ValueError(f"expected a port from 0 to 65535, not {text}")
-    return value
-
-
-def _account(text: str) -> str:
-    if len(text) != 12 or not text.isdecimal():  # noqa: PLR2004  # what an AWS account id is
-        raise ValueError(f"expected an account id of twelve digits, not {text!r}")
-    return text
-
-
-def _folder(text: str) -> Path:
-    return Path(text).expanduser().absolute()
-
-
-def _existing_folder(text: str) -> Path:
-    path = _folder(text)
-    if not path.is_dir():
-        raise ValueError(f"{path} is not a folder")
-    return path
-
-
-def _existing_file(text: str) -> Path:
-    path = _folder(text)
-    if not path.is_file():
-        raise ValueError(f"{path} is not a file")
-    return path
-
-
-def _database(text: str) -> str:
-    scheme, separator, rest = text.partition("://")
-    if scheme not in ("postgresql", "postgres") or not separator:
-        raise ValueError("expected postgresql://USER:PASSWORD@HOST/DATABASE")
-    return f"postgresql://{rest}"
-
-
-def _engine(text: str) -> str:
-    if text in ("transformers", "vllm"):
-        return text
-    if urlsplit(text).scheme in ("http", "https") and urlsplit(text).netloc:
-        return text
-    raise ValueError(f"expected transformers, vllm or an http(s) URL, not {text!r}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallRate:
-    """How often an account may call an operation; `*` stands for each that is not named."""
-
-    operation: str
-    per_s: float
-    burst: float
-
-
-def _call_rates(text: str) -> tuple[CallRate, ...]:
-    return tuple(_call_rate(item.strip()) for item in text.split(",") if item.strip())
-
-
-def _call_rate(text: str) -> CallRate:
-    operation, _, rate = text.partition("=")
-    per_s, _, burst = rate.partition(":")
-    try:
-        read = CallRate(operation=operation, per_s=float(per_s), burst=float(burst or max(1.0, float(per_s))))
-    except ValueError:
-        read = CallRate(operation=operation, per_s=0, burst=0)
-    if not (operation and 0 < read.per_s < math.inf and 1 <= read.burst < math.inf):
-        raise ValueError(f"expected OPERATION=CALLS_A_SECOND[:BURST] with a burst of at least 1, not {text!r}")
-    return read
-
-
-def _vault(text: str) -> Path | str:
-    if not text.startswith("s3://"):
-        return _folder(text)
-    bucket = urlsplit(text).netloc
-    if not bucket:
-        raise ValueError(f"expected s3://BUCKET or s3://BUCKET/PREFIX, not {text!r}")
-    return text
-
-
-def _text(text: str) -> str:
-    return text
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Every setting of the server and its commands, checked."""
 
-    data: Path = _setting(DEFAULT_DATA, "Folder for the catalog, keys, sealed models and logs.", _folder)
-    host: str = _setting("127.0.0.1", "Address to listen on.", _text)
-    port: int = _setting(8025, "Port to listen on; 0 takes a free one.", _port)
+    data: Path = _setting(DEFAULT_DATA, "Folder for the catalog, keys, sealed models and logs.", read.folder)
+    host: str = _setting("127.0.0.1", "Address to listen on.", read.text)
+    port: int = _setting(8025, "Port to listen on; 0 takes a free one.", read.port)
     database: str | None = _setting(
         None,
         "PostgreSQL database for the catalog and the jobs, postgresql://…; default: SQLite files in the data folder.",
-        _database,
+        read.database,
         variable="OUTCROP_DATABASE_URL",
     )
     vault: Path | str | None = _setting(
         None,
         "Folder for the sealed models, or s3://BUCKET/PREFIX; default: `vault` in the data folder.",
-        _vault,
+        read.vault,
         variable="OUTCROP_VAULT_URL",
     )
     buckets: Path | None = _setting(
-        None, "Folder whose sub-folders are the S3 buckets; without it, buckets are read over S3.", _existing_folder
+        None, "Folder whose sub-folders are the S3 buckets; without it, buckets are read over S3.", read.existing_folder
     )
-    engine: str = _setting("transformers", "Inference engine: transformers, vllm, or the URL of one.", _engine)
+    engine: str = _setting("transformers", "Inference engine: transformers, vllm, or the URL of one.", read.engine)
     engine_command: str = _setting(
-        "", "Program that starts the engine; default: `transformers` or `vllm` beside this Python, then on PATH.", _text
+        "",
+        "Program that starts the engine; default: `transformers` or `vllm` beside this Python, then on PATH.",
+        read.text,
     )
     engine_options: str = _setting(
-        "", "More options for `vllm serve`, as in a shell: `--dtype float32 --enforce-eager` for CPUs.", _text
+        "", "More options for `vllm serve`, as in a shell: `--dtype float32 --enforce-eager` for CPUs.", read.text
     )
     engine_start_s: float = _setting(
-        600.0, "Longest time that an engine may take to load a model, in seconds.", _at_least(1, float)
+        600.0, "Longest time that an engine may take to load a model, in seconds.", read.at_least(1, float)
     )
     engine_request_s: float = _setting(
-        300.0, "Longest time that an engine may take to answer a request, in seconds.", _at_least(1, float)
+        300.0, "Longest time that an engine may take to answer a request, in seconds.", read.at_least(1, float)
     )
     tls_cert: Path | None = _setting(
-        None, "Certificate chain, PEM: with it and --tls-key the server speaks HTTPS only.", _existing_file
+        None, "Certificate chain, PEM: with it and --tls-key the server speaks HTTPS only.", read.existing_file
     )
-    tls_key: Path | None = _setting(None, "Private key of the certificate, PEM.", _existing_file)
-    auth: str = _setting("sigv4", "sigv4, or none: trust everybody (loopback only).", _choice("sigv4", "none"))
+    tls_key: Path | None = _setting(None, "Private key of the certificate, PEM.", read.existing_file)
+    auth: str = _setting("sigv4", "sigv4, or none: trust everybody (loopback only).", read.choice("sigv4", "none"))
     roles: str = _setting(
         "ambient",
         "Whose credentials read the source: ambient means the server's own, for every roleArn.",
-        _choice("ambient"),
+        read.choice("ambient"),
     )
     keys: str = _setting(
         "local",
         "Where keys are: local means a keyring in the data folder; kms means AWS KMS, found the AWS way.",
-        _choice("local", "kms"),
+        read.choice("local", "kms"),
     )
     kms_key: str = _setting(
-        "", "With --keys kms: the key of imports that name none, as key ARN, key id, alias ARN or alias name.", _text
+        "",
+        "With --keys kms: the key of imports that name none, as key ARN, key id, alias ARN or alias name.",
+        read.text,
+    )
+    networks: Path | None = _setting(
+        None,
+        "File that says what the subnets and security groups of vpcConfig mean here (docs/networks.md); without it, "
+        "imports that name any are refused.",
+        read.existing_file,
     )
     profile: str = _setting(
         "outcrop",
         "outcrop imports what the engine can run; bedrock imports what AWS documents.",
-        _choice("outcrop", "bedrock"),
+        read.choice("outcrop", "bedrock"),
     )
-    account: str = _setting("000000000000", "Account id of the root principal.", _account)
-    region: str = _setting("us-east-1", "Region that `outcrop env` prints, and of unsigned requests.", _text)
+    account: str = _setting("000000000000", "Account id of the root principal.", read.account)
+    region: str = _setting("us-east-1", "Region that `outcrop env` prints, and of unsigned requests.", read.text)
     quota_jobs: int | None = _setting(
         None,
         "Import jobs that an account may have in progress in a region; default: 1 in the bedrock profile, else any.",
-        _at_least(0, int),
+        read.at_least(0, int),
     )
     quota_models: int | None = _setting(
         None,
         "Imported models that an account may have in a region; default: 3 in the bedrock profile, else any.",
-        _at_least(0, int),
+        read.at_least(0, int),
     )
     throttle: tuple[CallRate, ...] = _setting(
         tuple[CallRate, ...](),
         "Calls a second that an account may make, by operation, with a burst after a colon: "
         "`CreateModelImportJob=1,InvokeModel=50:100,*=20`; default: any.",
-        _call_rates,
+        read.call_rates,
     )
     audit_log: str = _setting(
         "",
         "File for the audit log, one JSON line a call; default: `audit.jsonl` in the data folder; `none` keeps none.",
-        _text,
+        read.text,
     )
     worker: bool = _setting(
         default=True,
@@ -227,34 +134,50 @@ class Settings:
         parse=lambda text: text == "1",
         flag="--worker/--no-worker",
     )
-    concurrent_imports: int = _setting(2, "Import jobs that one worker runs at once.", _at_least(1, int))
-    copy_memory_mib: int = _setting(256, "Memory for bytes on their way while importing, in MiB.", _at_least(32, int))
+    concurrent_imports: int = _setting(2, "Import jobs that one worker runs at once.", read.at_least(1, int))
+    worker_name: str = _setting(
+        "",
+        "What this process is called in the progress of its imports; default: the machine's name and a number.",
+        read.text,
+    )
+    most_attempts: int = _setting(
+        10,
+        "How often a stage of an import may be begun before the import fails: its worker died each time.",
+        read.at_least(1, int),
+    )
+    copy_memory_mib: int = _setting(
+        256, "Memory for bytes on their way while importing, in MiB.", read.at_least(32, int)
+    )
     outage_s: float = _setting(
-        600.0, "How long an import waits for a store that is away before it fails, in seconds.", _at_least(0, float)
+        600.0, "How long an import waits for a store that is away before it fails, in seconds.", read.at_least(0, float)
     )
     hold_s: float = _setting(
-        45.0, "How long a request to a cold model waits before ModelNotReadyException, in seconds.", _at_least(0, float)
+        45.0,
+        "How long a request to a cold model waits before ModelNotReadyException, in seconds.",
+        read.at_least(0, float),
     )
     idle_s: float = _setting(
-        300.0, "A copy without requests for this long is unloaded, in seconds.", _at_least(1, float)
+        300.0, "A copy without requests for this long is unloaded, in seconds.", read.at_least(1, float)
     )
-    max_copies: int = _setting(3, "Models that may be loaded at once.", _at_least(1, int))
+    max_copies: int = _setting(3, "Models that may be loaded at once.", read.at_least(1, int))
     keep_warm: str = _setting(
-        "", "Models that stay loaded, and are loaded at the start: names or ARNs, with commas between.", _text
+        "", "Models that stay loaded, and are loaded at the start: names or ARNs, with commas between.", read.text
     )
     max_requests: int = _setting(
-        512, "Requests that one model may have at once; more get ThrottlingException.", _at_least(1, int)
+        512, "Requests that one model may have at once; more get ThrottlingException.", read.at_least(1, int)
     )
     max_waiting: int = _setting(
-        1000, "Requests that may wait for models to load at once; more get ThrottlingException.", _at_least(0, int)
+        1000, "Requests that may wait for models to load at once; more get ThrottlingException.", read.at_least(0, int)
     )
     plaintext_dir: Path | None = _setting(
         None,
         "Folder that may hold plaintext weights while an engine loads them, where the platform has no memfd.",
-        _existing_folder,
+        read.existing_folder,
     )
-    log_format: str = _setting("text", "text or json.", _choice("text", "json"))
-    log_level: str = _setting("info", "debug, info, warning or error.", _choice("debug", "info", "warning", "error"))
+    log_format: str = _setting("text", "text or json.", read.choice("text", "json"))
+    log_level: str = _setting(
+        "info", "debug, info, warning or error.", read.choice("debug", "info", "warning", "error")
+    )
 
     def __post_init__(self) -> None:
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -290,7 +213,7 @@ class Settings:
         """Where the audit log is written; None where none is."""
         if self.audit_log == "none":
             return None
-        return _folder(self.audit_log) if self.audit_log else self.data / "audit.jsonl"
+        return read.folder(self.audit_log) if self.audit_log else self.data / "audit.jsonl"
 
     @property
     def catalog_url(self) -> str:

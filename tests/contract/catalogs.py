@@ -6,9 +6,16 @@ from typing import Protocol
 
 from tests.samples import sample_job
 
-from outcrop.adapters.catalog_sql import Database, SqlArtifactCatalog, SqlJobCatalog, SqlModelCatalog, SqlTagCatalog
+from outcrop.adapters.catalog_sql import (
+    Database,
+    SqlArtifactCatalog,
+    SqlJobCatalog,
+    SqlJobClaims,
+    SqlModelCatalog,
+    SqlTagCatalog,
+)
 from outcrop.arn import Tenant
-from outcrop.ports import ArtifactCatalog, JobCatalog, ModelCatalog, TagCatalog
+from outcrop.ports import ArtifactCatalog, JobCatalog, JobClaims, ModelCatalog, TagCatalog
 from outcrop.records import ArtifactRef, ImportedModel, ImportJob, ModelFacts, Stage, Tag
 from outcrop.testing.clock import BEGIN
 
@@ -20,6 +27,7 @@ class Catalog(Protocol):
     """Both catalogs of one database."""
 
     jobs: JobCatalog
+    claims: JobClaims
     models: ModelCatalog
     tags: TagCatalog
     artifacts: ArtifactCatalog
@@ -30,6 +38,7 @@ class SqlCatalog:
 
     def __init__(self, database: Database) -> None:
         self.jobs = SqlJobCatalog(database)
+        self.claims = SqlJobClaims(database)
         self.models = SqlModelCatalog(database)
         self.tags = SqlTagCatalog(database)
         self.artifacts = SqlArtifactCatalog(database)

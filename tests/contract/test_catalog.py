@@ -10,7 +10,7 @@ from tests.samples import TENANT, sample_job
 
 from outcrop.arn import ResourceKind, Tenant
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError, QuotaExceededError, TooManyTagsError
-from outcrop.records import ImportJob, JobNote, ListQuery, Quotas, Stage, Tag
+from outcrop.records import ImportJob, JobNote, ListQuery, Mark, Quotas, Stage, Tag
 from outcrop.testing.clock import BEGIN
 
 pytestmark = pytest.mark.anyio
@@ -136,6 +136,26 @@ async def test_progress_never_runs_backwards(catalog: Catalog) -> None:
     assert again.progress.stage_started_at == BEGIN
     assert (verified.progress.bytes_done, verified.progress.stage_started_at) == (0, LATER)
     assert verified.report == {"schema": "x"}
+
+
+async def test_counts_are_kept_for_rates(catalog: Catalog) -> None:
+    """With their times, a second apart, for as long as the stage lasts; also when two workers tell at once."""
+    job = await catalog.jobs.create(sample_job(1))
+    notes = [JobNote(bytes_done=number, counted_at=BEGIN + timedelta(seconds=number / 2)) for number in range(5)]
+    for note in notes:
+        await catalog.jobs.record(job.id, note)
+    await asyncio.gather(*(catalog.jobs.record(job.id, JobNote(bytes_done=done)) for done in (70, 90, 80)))
+
+    told = await catalog.jobs.get(None, job.id)
+    moved = await catalog.jobs.move(job.id, Stage.PLAN, allowed_from=frozenset(Stage), at=LATER)
+
+    assert told.progress.marks == (
+        Mark(at=BEGIN, bytes_done=0),
+        Mark(at=BEGIN + timedelta(seconds=1), bytes_done=2),
+        Mark(at=BEGIN + timedelta(seconds=2), bytes_done=4),
+    )
+    assert told.progress.bytes_done == 90
+    assert moved.progress.marks == ()
 
 
 async def test_publishing_is_one_step(catalog: Catalog) -> None:

@@ -1,8 +1,7 @@
-"""What every CopyJournal does: the fake and SQL on SQLite."""
+"""What every CopyJournal does: the fake, and SQL on SQLite and on PostgreSQL."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -21,13 +20,13 @@ PARTS = [
 ]
 
 
-@pytest.fixture(params=["fake", "sqlite"])
-def journal(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CopyJournal]:
+@pytest.fixture(params=["fake", "sqlite", "postgres"])
+def journal(request: pytest.FixtureRequest) -> Iterator[CopyJournal]:
     """An empty journal."""
     if request.param == "fake":
         yield FakeCopyJournal()
         return
-    database = Database(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    database = Database(request.getfixturevalue(f"{request.param}_url"))
     database.migrate()
     yield SqlCopyJournal(database)
     database.close()

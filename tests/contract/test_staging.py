@@ -82,13 +82,16 @@ async def test_parts_survive_the_process_that_wrote_them(reopen: Reopen) -> None
     assert bytes(await vault.read(ARTIFACT, PATH, 0, len(DATA))) == DATA
 
 
-async def test_beginning_anew_gives_up_the_earlier_upload(reopen: Reopen) -> None:
-    """Two attempts at a file do not both take space."""
+async def test_an_upload_can_be_given_up_for_another(reopen: Reopen) -> None:
+    """Beginning anew leaves the earlier one alone, which may be another worker's; giving it up takes only that."""
     vault = reopen()
     first = await begun(vault)
     await write(vault, first, 0)
 
     second = await begun(vault)
+    assert await reopen().is_open(first)
+    await vault.give_up(first)
+    await vault.give_up(first)
 
     assert not await vault.is_open(first)
     assert await vault.is_open(second)

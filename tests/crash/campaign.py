@@ -78,7 +78,7 @@ class Campaign:
             trace = world.folder / "trace"
             process = _begin(scenario, world, trace=trace)
             scenario.act(world)
-            if scenario.command is None:
+            if scenario.command is None and not scenario.stops:
                 await_settled(world)
                 process.end(signal.SIGTERM)
             assert process.ended() == 0, world.log.read_text()

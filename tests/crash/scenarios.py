@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from botocore.exceptions import ClientError
+from tests.crash.processes import await_that
 from tests.crash.worlds import World
 
 from outcrop.crash_points import CrashPoint
@@ -26,6 +28,8 @@ class Scenario:
     """Done beside the process that is killed; any call may be cut off. Afterwards all is done, unless it was killed."""
     command: Command | None = None
     """What is killed, where it is not a server."""
+    stops: bool = False
+    """Whether `act` ends the server."""
     finish: Act
     """Done after the restart, as whoever was cut off would: also right when everything had been done."""
     jobs: Mapping[str, str] = field(default_factory=dict)
@@ -50,6 +54,19 @@ def _import_two(world: World) -> None:
 
 def _nothing(_world: World) -> None:
     """The start is all."""
+
+
+def _stop_meanwhile(world: World) -> None:
+    """Stops the server while an engine loads the model."""
+    world.import_model("slow", "waiting")
+    await_that(lambda: "copy_loading" in world.log.read_text(), world.log.read_text)
+    world.servers[-1].end(signal.SIGTERM)
+
+
+def _go_on(world: World) -> None:
+    """Lets the engine load the model, at last."""
+    (world.data / "go").touch()
+    world.ended(world.import_model("slow", "waiting"))
 
 
 def _delete(world: World) -> None:
@@ -125,6 +142,15 @@ SCENARIOS = (
         finish=_import("no", "refused"),
         jobs={"no-job": "Failed"},
         also=frozenset({(CrashPoint.STEP_DONE, "prove"), (CrashPoint.STEP_RECORDED, "prove")}),
+    ),
+    Scenario(
+        name="stopped",
+        given=_nothing,
+        act=_stop_meanwhile,
+        stops=True,
+        finish=_go_on,
+        jobs={"slow-job": "Completed"},
+        models=("slow",),
     ),
     Scenario(
         name="shared",

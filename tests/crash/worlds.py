@@ -35,7 +35,7 @@ class Shared:
     root: Path
     """Where their folders are made."""
     buckets: Path
-    """Folder of source buckets: `models/good` can be imported, `models/refused` passes all checks but the engine's."""
+    """Folder with the bucket `models`: `good/` can be imported, of `refused/` and `waiting/` the engine thinks so."""
     engine: Path
     """The engine's program."""
     postgres: str
@@ -46,9 +46,9 @@ def make_buckets(root: Path) -> Path:
     """Makes the source buckets."""
     models = root / "models"
     shutil.copytree(MODEL, models / "good")
-    shutil.copytree(MODEL, models / "refused")
-    config = models / "refused" / "config.json"
-    config.write_text(json.dumps({**json.loads(config.read_text()), "canned_engine": "refuse"}))
+    for name, told in (("refused", "refuse"), ("waiting", "wait")):
+        config = Path(shutil.copytree(MODEL, models / name)) / "config.json"
+        config.write_text(json.dumps({**json.loads(config.read_text()), "canned_engine": told}))
     return root
 
 
@@ -64,6 +64,8 @@ class World:
     promised: list[str] = field(default_factory=list)
     """ARNs of the jobs that a client was told of: these must be there, whatever came then."""
 
+    servers: list[Forked] = field(default_factory=list)
+    """In the order in which they were started."""
     clients: dict[tuple[str, str], Any] = field(default_factory=dict)
 
     @property
@@ -114,6 +116,7 @@ class World:
     def serve(self, *, crash: tuple[CrashPoint, str] | None = None, trace: Path | None = None) -> Forked:
         """Starts a server; it listens when this returns, or has ended."""
         process = self.fork("serve", crash=crash, trace=trace)
+        self.servers.append(process)
         announced = self.data / "server.json"
         # The announcement of a server that was killed is still there: only this process's own counts.
         own = f'"pid": {process.pid},'

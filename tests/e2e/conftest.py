@@ -30,6 +30,11 @@ def buckets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     config = variant("unsupported") / "config.json"
     config.write_text(json.dumps({**json.loads(config.read_text()), "architectures": ["InternLM2ForCausalLM"]}))
+    for name, number in (("not-numbers", b"\xc0\x7f"), ("all-zero", b"\x00\x00")):
+        weights = variant(name) / "model.safetensors"
+        data = weights.read_bytes()
+        begin = 8 + int.from_bytes(data[:8], "little")  # after the header
+        weights.write_bytes(data[:begin] + number * ((len(data) - begin) // 2))  # bfloat16, little endian
     return root
 
 

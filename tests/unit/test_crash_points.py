@@ -61,11 +61,10 @@ def test_every_commit_of_the_catalog_has_a_point() -> None:
 
 def test_every_sync_of_the_vault_has_a_point() -> None:
     """And so has every name that a file takes."""
-    path = SOURCE / "adapters" / "vault_local.py"
-    found = list(calls(path))
+    found = [each for name in ("vault_local.py", "local_files.py") for each in calls(SOURCE / "adapters" / name)]
     ends = {function for function, call in found if name_of(call) == "reached"}
-    syncing = {"fsync", "fdatasync", "_sync_file", "_sync_folder", "replace", "rename"}
-    syncs = {function for function, call in found if name_of(call) in syncing} - {"_sync_file", "_sync_folder"}
+    syncing = {"fsync", "fdatasync", "sync_file", "sync_folder", "replace", "rename"}
+    syncs = {function for function, call in found if name_of(call) in syncing} - {"sync_file", "sync_folder"}
 
     assert syncs
     assert syncs <= ends

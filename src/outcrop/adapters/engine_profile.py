@@ -51,6 +51,14 @@ class EngineProfile:
         return f"{self.capabilities.engine} {installed_version(self.command, self.distribution)}"
 
 
+def has_module(command: str | None, name: str) -> bool:
+    """Says whether a module or package is installed in the environment that a program belongs to."""
+    if command is None:
+        return False
+    environments = {path.parent.parent for path in (Path(command), Path(command).resolve())}
+    return any(any(environment.glob(f"lib/python3*/site-packages/{name}")) for environment in environments)
+
+
 def installed_version(command: str | None, distribution: str) -> str:
     """Returns the version of a distribution in the environment that a program belongs to.
 

@@ -25,6 +25,7 @@ CAPABILITIES = Capabilities(
             Feature.SEED,
             Feature.TOOLS,
             Feature.TOOL_CHOICE,
+            Feature.IMAGES,
         }
     ),
 )

@@ -18,6 +18,9 @@ What was learnt from transformers 5.23 (`transformers/cli/serving`), and tested 
 - A whole reply is generated to its end though its client has left, and all other requests wait for it; a stream ends
   with its client. Of an encoder-decoder model a whole reply lacks as many tokens as the prompt has, since the server
   cuts the prompt off a text that never held it; a stream is complete. So whole replies are asked for as streams.
+- Images are opened by Pillow, where it is installed. Mllama needs no more; the processors of Qwen's vision models need
+  torchvision besides, and without it such a model is not loaded at all. Of a model that does not see, images would be
+  passed over in silence; such requests are refused before (api/generate.py).
 - On a CPU that others use too, torch's threads wait for each other by spinning, and a reply of 28 tokens took 5.5 s in
   place of 0.1 s (two cores, load 4). OMP_WAIT_POLICY=passive lets them sleep; an operator's own setting goes before it.
 - On a CPU the weights are not copied: the model goes on living in the memory files, after they were closed.
@@ -26,9 +29,10 @@ What was learnt from transformers 5.23 (`transformers/cli/serving`), and tested 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from outcrop.adapters.engine_architectures import TRANSFORMERS
-from outcrop.adapters.engine_profile import EngineProfile
+from outcrop.adapters.engine_profile import EngineProfile, has_module
 from outcrop.serving.capabilities import Capabilities, Feature, SamplingDialect
 
 CAPABILITIES = Capabilities(
@@ -48,6 +52,7 @@ CAPABILITIES = Capabilities(
     takes_content_parts=False,
     takes_text_beside_tool_calls=False,
 )
+"""Images come on top, where the environment of the program can open them."""
 
 
 def transformers_profile(command: str | None, *, device: str = "auto") -> EngineProfile:
@@ -61,8 +66,9 @@ def transformers_profile(command: str | None, *, device: str = "auto") -> Engine
     def arguments(folder: str, port: int) -> Sequence[str]:
         return ("serve", folder, "--host", "127.0.0.1", "--port", str(port), "--device", device)
 
+    sees = frozenset({Feature.IMAGES}) if has_module(command, "PIL") else frozenset()
     return EngineProfile(
-        capabilities=CAPABILITIES,
+        capabilities=replace(CAPABILITIES, features=CAPABILITIES.features | sees),
         command=command,
         install="pip install 'outcrop[transformers]'",
         distribution="transformers",

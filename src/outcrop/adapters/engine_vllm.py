@@ -35,6 +35,7 @@ CAPABILITIES = Capabilities(
             Feature.TOOL_CHOICE,
             Feature.REASONING,
             Feature.TEMPLATE_ARGUMENTS,
+            Feature.IMAGES,
         }
     ),
     # Without a parser of its own (--tool-call-parser) it takes tools only so; the template is told of them all the

@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from urllib.parse import urlsplit
 
+from outcrop.adapters.dialer import Dial
+from outcrop.adapters.http_whole import WholeResponse, is_web_page
 from outcrop.ports import ByteSink
 
 _PARTIAL, _WHOLE = 206, 200
@@ -40,6 +42,10 @@ class HttpBrokenError(Exception):
 
 class HttpChangedError(Exception):
     """The answer is of another resource than was asked for: its ETag or its size differ."""
+
+
+class HttpStrangeError(Exception):
+    """What answered is not the server that was meant: it sent a web page, or something without an ETag."""
 
 
 class Hangup:
@@ -69,18 +75,27 @@ class Hangup:
 class HttpRanges:
     """A pool of connections. May be used by several threads at once."""
 
-    def __init__(self, *, ca_bundle: str | None = None, connect_s: float = 10.0, stall_s: float = 30.0) -> None:
+    def __init__(
+        self,
+        *,
+        ca_bundle: str | None = None,
+        connect_s: float = 10.0,
+        stall_s: float = 30.0,
+        dial: Dial | None = None,
+    ) -> None:
         """Keeps how to connect.
 
         Args:
             ca_bundle: PEM file of the authorities to trust; None: the platform's.
             connect_s: longest time to connect.
             stall_s: longest time without a byte.
+            dial: opens the connections; None: http.client does.
         """
         self._ca_bundle = ca_bundle
         self._tls: ssl.SSLContext | None = None
         self._connect_s = connect_s
         self._stall_s = stall_s
+        self._dial = dial
         self._lock = threading.Lock()
         self._idle: dict[tuple[str, str], list[http.client.HTTPConnection]] = defaultdict(list)
         weakref.finalize(self, _close_all, self._idle)
@@ -108,7 +123,7 @@ class HttpRanges:
             hangup: ends the read early.
 
         Raises:
-            HttpRefusedError, HttpBrokenError, HttpChangedError: as they say.
+            HttpRefusedError, HttpBrokenError, HttpChangedError, HttpStrangeError: as they say.
         """
         parts = urlsplit(url)
         address = (parts.scheme, parts.netloc)
@@ -165,11 +180,36 @@ class HttpRanges:
     def _new(self, address: tuple[str, str]) -> http.client.HTTPConnection:
         scheme, host = address
         if scheme == "http":
-            return http.client.HTTPConnection(host, timeout=self._connect_s)
-        with self._lock:
-            if self._tls is None:
-                self._tls = ssl.create_default_context(cafile=self._ca_bundle)
-        return http.client.HTTPSConnection(host, timeout=self._connect_s, context=self._tls)
+            connection = (
+                http.client.HTTPConnection(host, timeout=self._connect_s)
+                if self._dial is None
+                else _Dialed(self._dial, None, host, timeout=self._connect_s)
+            )
+        else:
+            with self._lock:
+                if self._tls is None:
+                    self._tls = ssl.create_default_context(cafile=self._ca_bundle)
+            connection = (
+                http.client.HTTPSConnection(host, timeout=self._connect_s, context=self._tls)
+                if self._dial is None
+                else _Dialed(self._dial, self._tls, host, timeout=self._connect_s)
+            )
+        connection.response_class = WholeResponse
+        return connection
+
+
+class _Dialed(http.client.HTTPConnection):
+    """A connection that a Dial opens; with a context it speaks TLS, and checks the certificate by name."""
+
+    def __init__(self, dial: Dial, tls: ssl.SSLContext | None, host: str, *, timeout: float) -> None:
+        self.default_port = http.client.HTTPS_PORT if tls is not None else http.client.HTTP_PORT
+        super().__init__(host, timeout=timeout)
+        self._dial = dial
+        self._tls = tls
+
+    def connect(self) -> None:
+        opened = self._dial(self.host, self.port, self.timeout)
+        self.sock = opened if self._tls is None else self._tls.wrap_socket(opened, server_hostname=self.host)
 
 
 def _require_range(
@@ -177,9 +217,13 @@ def _require_range(
 ) -> None:
     """Holds the answer's head against what was asked for: a server may know neither If-Match nor Range."""
     if response.status not in (_PARTIAL, _WHOLE):
-        found = _CODE.search(response.read(_ERROR_BYTES))
-        raise HttpRefusedError(response.status, found[1].decode() if found else "")
+        raise _refusal(response)
     told = response.headers.get("ETag")
+    content_type = response.headers.get("Content-Type", "something of no type")
+    # Stores keep the type that an object was uploaded with, a page's too: what no store leaves out is the ETag.
+    if told is None and (response.status == _WHOLE or is_web_page(content_type)):
+        what = "a web page" if is_web_page(content_type) else content_type
+        raise HttpStrangeError(f"it answered {response.status} with {what} in place of the object")
     if etag is not None and told is not None and _bare(told) != _bare(etag):
         raise HttpChangedError(told)
     if response.status == _PARTIAL:
@@ -198,6 +242,17 @@ def _require_range(
         raise HttpChangedError(str(response.length))
     elif response.length != end:
         raise HttpBrokenError("the server does not send ranges")
+
+
+def _refusal(response: http.client.HTTPResponse) -> Exception:
+    body = response.read(_ERROR_BYTES)
+    if response.length and len(body) < _ERROR_BYTES:
+        # Without its code, an answer that may pass would look like one that will not.
+        return HttpBrokenError("the answer ended early")
+    if is_web_page(response.headers.get("Content-Type")):
+        return HttpStrangeError(f"it answered {response.status} with a web page, as no store does")
+    found = _CODE.search(body)
+    return HttpRefusedError(response.status, found[1].decode() if found else "")
 
 
 def _bare(etag: str) -> str:

@@ -17,6 +17,9 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
+from outcrop.adapters.cut_answers import whole_answers
+from outcrop.adapters.outbound import DEFAULT, Outbound
+from outcrop.adapters.s3_errors import reason_of
 from outcrop.arn import Tenant
 from outcrop.errors import KeyDeniedError, KeyUnavailableError, OutcropError, UnavailableError
 from outcrop.key_ids import full_arn, is_of, region_of
@@ -66,16 +69,26 @@ _OURS_FROM_STATUS = 500
 class KmsKeys:
     """Keys of KMS, used with the server's credentials."""
 
-    def __init__(self, session: boto3.Session, *, service_key: str, own: Tenant, timeout_s: float = 10.0) -> None:
+    def __init__(
+        self,
+        session: boto3.Session,
+        *,
+        service_key: str,
+        own: Tenant,
+        outbound: Outbound = DEFAULT,
+        timeout_s: float = 10.0,
+    ) -> None:
         """Keeps how KMS is asked.
 
         Args:
             session: whose credentials and endpoint are used.
             service_key: the key that wraps where a caller names none; in any of the four forms, of any account.
             own: account and region in which `service_key` is meant, where it is not an ARN.
+            outbound: the way that KMS is reached.
             timeout_s: longest time to connect and to wait for an answer, in seconds, at each of three attempts.
         """
-        self._session = session
+        self._session = whole_answers(session)
+        self._outbound = outbound
         self._service_key = full_arn(service_key, own)
         self._config = Config(
             connect_timeout=timeout_s, read_timeout=timeout_s, retries={"mode": "standard", "total_max_attempts": 3}
@@ -132,13 +145,15 @@ class KmsKeys:
         except ParamValidationError as error:
             raise KeyUnavailableError(f"The key {key} cannot be asked for this: {error}") from error
         except BotoCoreError as error:
-            raise UnavailableError(f"AWS KMS in {region}", type(error).__name__) from error
+            raise UnavailableError(f"AWS KMS in {region}", reason_of(error)) from error
 
     def _client(self, region: str) -> BaseClient:
         # Clients may be shared by threads, but a session makes only one at a time.
         with self._making:
             if region not in self._clients:
-                self._clients[region] = self._session.client("kms", region_name=region, config=self._config)
+                self._clients[region] = self._outbound.client(
+                    self._session, "kms", region_name=region, config=self._config
+                )
             return self._clients[region]
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from outcrop.adapters.cut_answers import WebPageError
 
 FALLBACK_REGION = "us-east-1"
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
@@ -26,6 +29,15 @@ def code_of(error: ClientError) -> str:
 def status_of(error: ClientError) -> int:
     """Returns the HTTP status of an error."""
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def reason_of(error: BotoCoreError | ResponseParserError) -> str:
+    """Returns why there was no answer, in a word or a sentence without what the answer held."""
+    if isinstance(error, WebPageError):
+        return str(error)
+    if isinstance(error, ResponseParserError):
+        return "what it answered is not what the service answers"
+    return type(error).__name__
 
 
 def is_away(error: ClientError) -> bool:

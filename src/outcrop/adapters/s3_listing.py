@@ -20,9 +20,18 @@ from botocore.exceptions import (
     NoCredentialsError,
     PartialCredentialsError,
 )
+from botocore.parsers import ResponseParserError
 
-from outcrop.adapters.s3_errors import FALLBACK_REGION, code_of, is_away, status_of
-from outcrop.errors import SourceChangedError, SourceDeniedError, SourceMissingError, UnavailableError
+from outcrop.adapters.cut_answers import WebPageError, whole_answers
+from outcrop.adapters.outbound import DEFAULT, Outbound
+from outcrop.adapters.s3_errors import FALLBACK_REGION, code_of, is_away, reason_of, status_of
+from outcrop.errors import (
+    SourceChangedError,
+    SourceDeniedError,
+    SourceMissingError,
+    SourceUnusableError,
+    UnavailableError,
+)
 from outcrop.records import Checksum, ChecksumType, SourceLocation, SourceObject
 
 URL_S = 3600
@@ -34,10 +43,11 @@ _ALGORITHMS = ("CRC64NVME", "CRC32", "CRC32C", "SHA256", "SHA1")
 
 
 class S3Listing:
-    """Lists prefixes with the credentials and endpoint of a boto3 session."""
+    """Lists prefixes with the credentials of a boto3 session, at its endpoint or at that of a way out."""
 
-    def __init__(self, session: boto3.Session, *, timeout_s: float = 20.0) -> None:
-        self._client: BaseClient = session.client(
+    def __init__(self, session: boto3.Session, *, outbound: Outbound = DEFAULT, timeout_s: float = 20.0) -> None:
+        self._client: BaseClient = outbound.client(
+            whole_answers(session),
             "s3",
             region_name=session.region_name or FALLBACK_REGION,
             config=Config(
@@ -52,7 +62,7 @@ class S3Listing:
 
     @property
     def endpoint(self) -> str:
-        """Where the session finds S3."""
+        """Where S3 is found."""
         return str(self._client.meta.endpoint_url)
 
     async def page(self, location: SourceLocation, token: str | None) -> tuple[list[SourceObject], str | None]:
@@ -70,6 +80,9 @@ class S3Listing:
             answer = await self._call(self._client.list_objects_v2, f"list {location}", arguments)
         except ClientError as error:
             raise self._translate(error, f"Listing {location}", location.bucket) from error
+        if "IsTruncated" not in answer:
+            # Every store says it; what does not is another service's answer, and would look like an empty bucket.
+            raise SourceUnusableError(f"{self.endpoint} is no S3 endpoint: what it answered is no list of {location}.")
         objects = [
             SourceObject(bucket=location.bucket, key=entry["Key"], size_bytes=entry["Size"], etag=entry["ETag"])
             for entry in answer.get("Contents", ())
@@ -147,8 +160,12 @@ class S3Listing:
                 f"There are no AWS credentials to {what} with: give the server AWS_ACCESS_KEY_ID and "
                 "AWS_SECRET_ACCESS_KEY, or a profile, or start it with --buckets."
             ) from error
-        except BotoCoreError as error:
-            raise UnavailableError(f"S3 at {self.endpoint}", type(error).__name__) from error
+        except WebPageError as error:
+            raise SourceUnusableError(
+                f"{self.endpoint} is no S3 endpoint: asked to {what}, {error}. Check AWS_ENDPOINT_URL_S3."
+            ) from error
+        except (BotoCoreError, ResponseParserError) as error:
+            raise UnavailableError(f"S3 at {self.endpoint}", reason_of(error)) from error
 
     def _translate(self, error: ClientError, what: str, bucket: str) -> Exception:
         if code_of(error) in _MISSING:

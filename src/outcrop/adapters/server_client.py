@@ -1,4 +1,4 @@
-"""A client of a running server: boto3 for AWS's operations, a signed GET for the progress of an import."""
+"""A client of a running server: boto3 for AWS's operations, signed GETs for the progress of an import."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import quote
 
@@ -18,11 +19,15 @@ from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from outcrop.adapters.event_source import ServerSentEvent, read_events
 from outcrop.errors import RequestError, UnavailableError
 from outcrop.records import Principal
 
 READ_TIMEOUT_S = 300
 PROGRESS_TIMEOUT_S = 10
+SILENCE_TIMEOUT_S = 45
+"""Three times as long as the server is ever silent in a stream of events."""
+SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,19 +74,45 @@ class Server:
 
     def progress(self, job: str) -> Mapping[str, Any]:
         """Returns how far an import is. Raises as `call` does."""
-        request = AWSRequest(method="GET", url=f"{self.url}/outcrop/import-jobs/{quote(job, safe='')}")
+        with self._opened(job, timeout_s=PROGRESS_TIMEOUT_S) as response:
+            found: dict[str, Any] = json.load(response)
+            return found
+
+    def events(self, job: str, *, last_id: str = "") -> Iterator[ServerSentEvent]:
+        """Yields how far an import is whenever that changes; ends when the server says so, or closes the connection.
+
+        Args:
+            job: name or ARN.
+            last_id: the id of the last event that was read, of an earlier connection.
+
+        Raises:
+            RequestError: the server refused, with its words.
+            UnavailableError: the server does not answer, or the connection broke.
+        """
+        headers = {"Last-Event-ID": last_id} if last_id else {}
+        with self._opened(job, "/events", headers=headers, timeout_s=SILENCE_TIMEOUT_S) as response:
+            yield from read_events(response, last_id=last_id)
+
+    @contextmanager
+    def _opened(
+        self, job: str, below: str = "", *, headers: Mapping[str, str] | None = None, timeout_s: float
+    ) -> Iterator[HTTPResponse]:
+        url = f"{self.url}/outcrop/import-jobs/{quote(job, safe='')}{below}"
+        request = AWSRequest(method="GET", url=url, headers=dict(headers or {}))
         SigV4Auth(self._session().get_credentials(), "bedrock", self.region).add_auth(request)
         prepared = request.prepare()
         signed = urllib.request.Request(prepared.url, headers=dict(prepared.headers))  # noqa: S310  # our server's URL
         try:
-            with urllib.request.urlopen(signed, timeout=PROGRESS_TIMEOUT_S) as response:  # noqa: S310  # as above
-                found: dict[str, Any] = json.load(response)
-                return found
+            with urllib.request.urlopen(signed, timeout=timeout_s) as response:  # noqa: S310  # as above
+                yield response
         except urllib.error.HTTPError as error:
             with error:
-                raise RequestError(json.load(error)["message"]) from error
-        except OSError as error:
-            raise UnavailableError(f"the server at {self.url}", str(error)) from error
+                told = _message_of(error)
+            if error.code >= SERVER_ERROR:
+                raise UnavailableError(f"the server at {self.url}", told) from error
+            raise RequestError(told) from error
+        except (OSError, HTTPException) as error:
+            raise UnavailableError(f"the server at {self.url}", str(error) or type(error).__name__) from error
 
     def _session(self) -> boto3.Session:
         return boto3.Session(
@@ -89,6 +120,13 @@ class Server:
             aws_secret_access_key=self.principal.secret_access_key,
             region_name=self.region,
         )
+
+
+def _message_of(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.load(error)["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"it answered {error.code}"
 
 
 @contextmanager

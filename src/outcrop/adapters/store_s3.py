@@ -10,7 +10,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 
-from outcrop.adapters.http_ranges import Hangup, HttpBrokenError, HttpChangedError, HttpRanges, HttpRefusedError
+from outcrop.adapters.http_ranges import (
+    Hangup,
+    HttpBrokenError,
+    HttpChangedError,
+    HttpRanges,
+    HttpRefusedError,
+    HttpStrangeError,
+)
+from outcrop.adapters.outbound import DEFAULT, Outbound
 from outcrop.adapters.s3_errors import EXPIRED, may_pass
 from outcrop.adapters.s3_listing import S3Listing
 from outcrop.adapters.whole import Whole
@@ -34,9 +42,16 @@ _REDIRECTS = range(300, 400)
 class S3ObjectStore:
     """Buckets at the S3 endpoint that the AWS variables or profile name, read with the credentials found there."""
 
-    def __init__(self, session: boto3.Session, environment: Mapping[str, str], *, stall_s: float = 30.0) -> None:
-        self._listing = S3Listing(session)
-        self._ranges = HttpRanges(ca_bundle=environment.get("AWS_CA_BUNDLE"), stall_s=stall_s)
+    def __init__(
+        self,
+        session: boto3.Session,
+        environment: Mapping[str, str],
+        *,
+        outbound: Outbound = DEFAULT,
+        stall_s: float = 30.0,
+    ) -> None:
+        self._listing = S3Listing(session, outbound=outbound)
+        self._ranges = HttpRanges(ca_bundle=environment.get("AWS_CA_BUNDLE"), stall_s=stall_s, dial=outbound.dial)
         self._threads = ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="s3")
 
     async def list(self, location: SourceLocation) -> AsyncIterator[SourceObject]:
@@ -74,7 +89,7 @@ class S3ObjectStore:
             raise _refusal(error, source, self._listing.endpoint) from error
         except HttpChangedError as error:
             raise SourceChangedError(str(source)) from error
-        except HttpBrokenError as error:
+        except (HttpBrokenError, HttpStrangeError) as error:
             raise UnavailableError(f"S3 at {self._listing.endpoint}", f"{source}: {error}") from error
 
 

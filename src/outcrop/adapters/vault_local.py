@@ -10,20 +10,20 @@ rename. So what has a name is whole, and what is in `artifacts` is whole for goo
 
 from __future__ import annotations
 
-import errno
-import hashlib
 import os
 import shutil
 import threading
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from outcrop.adapters.local_files import has_extents, open_new, sync_file, sync_folder, take_name, translated, write_at
+from outcrop.adapters.local_part import LocalPart
 from outcrop.crash_points import CrashPoint, reached
-from outcrop.errors import IntegrityError, StorageError
+from outcrop.errors import IntegrityError
 from outcrop.ports import Buffer
 from outcrop.records import Upload
 from outcrop.tasks import in_thread
@@ -31,7 +31,10 @@ from outcrop.tasks import in_thread
 Result = TypeVar("Result")
 
 THREADS = 16
-_WITHOUT_EXTENTS = {"tmpfs", "ramfs", "nfs", "nfs4", "cifs", "fuse", "9p"}
+LARGER_PARTS = 4
+"""How many times as large as asked the parts of large files are: each is a request, a task, a row of the journal."""
+_LEAST_PARTS = 8
+"""So many parts there must be of a file with larger ones: enough for those that read it at the same time."""
 
 
 class LocalVault:
@@ -41,19 +44,19 @@ class LocalVault:
         self._staging = root / "staging"
         self._artifacts = root / "artifacts"
         self._turns: dict[str, threading.Lock] = {}
-        """Who may write to an upload. The kernel lets one in at a time, and those that wait there spin: with 14 threads
-        and two cores, that took as much of the processors as the whole copy."""
+        """Who may write to an upload through the page cache."""
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="vault")
-        with _translated(root):
+        with translated(root):
             self._staging.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._artifacts.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._has_extents = has_extents(self._staging)
 
     @asynccontextmanager
     async def create(self, artifact_id: str, path: str, size_bytes: int) -> AsyncIterator[_LocalFile]:
         """Opens a staged file of a known sealed size, anew; leaving the context without error has synced its bytes."""
         final = self._staging / artifact_id / path
         temporary = self._upload(artifact_id, uuid.uuid4().hex)
-        descriptor = await self._run(lambda: _open_new(temporary, size_bytes))
+        descriptor = await self._run(lambda: open_new(temporary, size_bytes))
         try:
             try:
                 yield _LocalFile(self._run, descriptor, temporary)
@@ -65,37 +68,46 @@ class LocalVault:
             raise
 
     async def begin(self, artifact_id: str, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
-        """Begins a staged file anew, in a file of its full size; an earlier upload of the same file is given up."""
-        # Named by the path, so that the earlier upload is found.
-        name = hashlib.sha256(path.encode()).hexdigest()[:16]
+        """Begins a staged file anew, in a file of its full size, beside earlier uploads of the same file."""
+        if size_bytes >= _LEAST_PARTS * LARGER_PARTS * part_bytes:
+            part_bytes *= LARGER_PARTS
         upload = Upload(
             artifact_id=artifact_id,
             path=path,
-            id=f"{name}-{uuid.uuid4().hex}",
+            id=uuid.uuid4().hex,
             size_bytes=size_bytes,
             part_bytes=part_bytes,
         )
 
-        def make() -> None:
-            temporary = self._upload(artifact_id, upload.id)
-            with _translated(temporary):
-                for earlier in temporary.parent.glob(f"{name}-*"):
-                    earlier.unlink()
-            os.close(_open_new(temporary, size_bytes))
-
-        await self._run(make)
+        await self._run(lambda: os.close(open_new(self._upload(artifact_id, upload.id), size_bytes)))
         reached(CrashPoint.UPLOAD_MADE)
         return upload
+
+    async def give_up(self, upload: Upload) -> None:
+        """Removes an upload that will not be finished; does nothing when there is none."""
+
+        def remove() -> None:
+            path = self._upload(upload.artifact_id, upload.id)
+            with translated(path):
+                path.unlink(missing_ok=True)
+
+        await self._run(remove)
+        self._turns.pop(upload.id, None)
 
     async def is_open(self, upload: Upload) -> bool:
         """Says whether parts may be added."""
         return await self._run(self._upload(upload.artifact_id, upload.id).is_file)
 
     @contextmanager
-    def part(self, upload: Upload, number: int) -> Iterator[_LocalPart]:
+    def part(self, upload: Upload, number: int) -> Iterator[LocalPart]:
         """Opens a part for writing."""
         turn = self._turns.setdefault(upload.id, threading.Lock())
-        part = _LocalPart(self._upload(upload.artifact_id, upload.id), number * upload.part_bytes, turn)
+        part = LocalPart(
+            self._upload(upload.artifact_id, upload.id),
+            number * upload.part_bytes,
+            turn=turn,
+            past_cache=self._has_extents,
+        )
         try:
             yield part
         finally:
@@ -103,7 +115,7 @@ class LocalVault:
 
     async def sync(self, upload: Upload) -> None:
         """Returns once the parts that were finished before are there after a power cut."""
-        await self._run(lambda: _sync_file(self._upload(upload.artifact_id, upload.id)))
+        await self._run(lambda: sync_file(self._upload(upload.artifact_id, upload.id)))
         reached(CrashPoint.UPLOAD_SYNCED)
 
     async def finish(self, upload: Upload, receipts: Sequence[str]) -> None:  # noqa: ARG002  # a folder gives none
@@ -112,9 +124,9 @@ class LocalVault:
         final = self._staging / upload.artifact_id / upload.path
 
         def keep() -> None:
-            _sync_file(temporary)
+            sync_file(temporary)
             reached(CrashPoint.UPLOAD_WHOLE)
-            _name(temporary, final)
+            take_name(temporary, final)
 
         await self._run(keep)
         self._turns.pop(upload.id, None)
@@ -125,7 +137,7 @@ class LocalVault:
 
     def reader(self, artifact_id: str, path: str) -> _LocalReader:
         """Opens a sealed file for threads that read it; blocks. Raises IntegrityError if there is none."""
-        with _translated(self._artifacts):
+        with translated(self._artifacts):
             return _LocalReader(self._open(artifact_id, path), self._artifacts, f"{path} of artifact {artifact_id}")
 
     async def size(self, artifact_id: str, path: str) -> int:
@@ -160,7 +172,7 @@ class LocalVault:
         raise IntegrityError(f"artifact {artifact_id} has no file {path}")
 
     def _size(self, artifact_id: str, path: str) -> int:
-        with _translated(self._artifacts):
+        with translated(self._artifacts):
             descriptor = self._open(artifact_id, path)
             try:
                 return os.fstat(descriptor).st_size
@@ -177,7 +189,7 @@ class LocalVault:
             reader.close()
 
     def _publish(self, artifact_id: str) -> None:
-        with _translated(self._artifacts):
+        with translated(self._artifacts):
             # What an interrupted step left, which no file needs any more.
             shutil.rmtree(self._staging / artifact_id / ".uploads", ignore_errors=True)
             try:
@@ -186,25 +198,25 @@ class LocalVault:
                 if not (self._artifacts / artifact_id).is_dir():
                     raise IntegrityError(f"there is no artifact {artifact_id} to publish") from None
             reached(CrashPoint.ARTIFACT_RENAMED)
-            _sync_folder(self._artifacts)
-            _sync_folder(self._staging)
+            sync_folder(self._artifacts)
+            sync_folder(self._staging)
         reached(CrashPoint.ARTIFACT_KEPT)
 
     def _delete(self, artifact_id: str) -> None:
-        with _translated(self._artifacts):
+        with translated(self._artifacts):
             for parent in (self._artifacts, self._staging):
                 if (parent / artifact_id).is_dir():
                     # Renamed first, so that a kill in the middle leaves nothing that looks like an artifact.
                     doomed = self._staging / f".deleted-{artifact_id}-{uuid.uuid4().hex}"
                     os.rename(parent / artifact_id, doomed)  # noqa: PTH104  # as above
                     reached(CrashPoint.DOOMED_RENAMED)
-                    _sync_folder(parent)
+                    sync_folder(parent)
                     reached(CrashPoint.DOOMED_SYNCED)
                     shutil.rmtree(doomed)
                     reached(CrashPoint.DOOMED_REMOVED)
 
     def _list(self) -> list[str]:
-        with _translated(self._artifacts):
+        with translated(self._artifacts):
             found = {entry.name for parent in (self._artifacts, self._staging) for entry in parent.iterdir()}
             for name in [name for name in found if name.startswith(".deleted-")]:
                 shutil.rmtree(self._staging / name, ignore_errors=True)
@@ -223,7 +235,7 @@ class _LocalReader:
     def read_into(self, offset: int, target: memoryview) -> None:
         """Fills the target from an offset; blocks. Raises IntegrityError for less."""
         done = 0
-        with _translated(self._vault):
+        with translated(self._vault):
             while done < len(target):
                 count = os.preadv(self._descriptor, [target[done:]], offset + done)
                 if count == 0:
@@ -245,123 +257,11 @@ class _LocalFile:
 
     async def write(self, offset: int, data: Buffer) -> None:
         """Writes at an offset; calls may overlap in time, never in range."""
-        await self._run(lambda: _write(self._descriptor, self._path, offset, data))
-
-
-class _LocalPart:
-    def __init__(self, path: Path, offset: int, turn: threading.Lock) -> None:
-        self._descriptor: int | None = None
-        self._path = path
-        self._offset = offset
-        self._turn = turn
-
-    def write(self, data: Buffer) -> None:
-        """Writes what follows. Opens the file here, in the writer's thread: even that may take its time."""
-        if self._descriptor is None:
-            with _translated(self._path):
-                self._descriptor = os.open(self._path, os.O_WRONLY)
-        with self._turn:
-            _write(self._descriptor, self._path, self._offset, data)
-        self._offset += len(data)
-
-    async def finish(self) -> str:
-        """Ends the part; a file needs no receipt."""
-        return ""
-
-    def close(self) -> None:
-        """Closes the file."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-
-
-def _write(descriptor: int, path: Path, offset: int, data: Buffer) -> None:
-    view = memoryview(data)
-    with _translated(path):
-        while len(view) > 0:
-            count = os.pwrite(descriptor, view, offset)
-            view, offset = view[count:], offset + count
-
-
-def _open_new(path: Path, size_bytes: int) -> int:
-    with _translated(path):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            _take_space(descriptor, path.parent, size_bytes)
-        except BaseException:
-            os.close(descriptor)
-            path.unlink()
-            raise
-        return descriptor
-
-
-def _take_space(descriptor: int, folder: Path, size_bytes: int) -> None:
-    """Gives a file its full size: a full disk is known now, not after an hour of copying. Raises OSError.
-
-    A disk gives extents and writes nothing. Where there are none (tmpfs takes every page at once, glibc writes into
-    each block of a network's file), what is free is looked at, and taken as it is written.
-    """
-    if size_bytes == 0:
-        return
-    if _kind(folder) in _WITHOUT_EXTENTS:
-        free = os.fstatvfs(descriptor)
-        if free.f_bavail * free.f_frsize < size_bytes:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        os.ftruncate(descriptor, size_bytes)
-    else:
-        os.posix_fallocate(descriptor, 0, size_bytes)
-
-
-def _kind(folder: Path) -> str:
-    """Returns the kind of a folder's file system, such as `ext4`; empty where Linux's table of mounts is not there."""
-    device = folder.stat().st_dev
-    wanted = f"{os.major(device)}:{os.minor(device)}"
-    with suppress(OSError):
-        for line in Path("/proc/self/mountinfo").read_text().splitlines():
-            fields, _, rest = line.partition(" - ")
-            if fields.split()[2] == wanted:
-                return rest.split()[0]
-    return ""
+        await self._run(lambda: write_at(self._descriptor, self._path, offset, data))
 
 
 def _keep(descriptor: int, temporary: Path, final: Path) -> None:
-    with _translated(final):
+    with translated(final):
         os.fsync(descriptor)
     reached(CrashPoint.FILE_SYNCED)
-    _name(temporary, final)
-
-
-def _name(temporary: Path, final: Path) -> None:
-    with _translated(final):
-        final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary.replace(final)
-        reached(CrashPoint.FILE_NAMED)
-        _sync_folder(final.parent)
-        _sync_folder(final.parent.parent)
-    reached(CrashPoint.FILE_KEPT)
-
-
-def _sync_file(path: Path) -> None:
-    with _translated(path):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fdatasync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    """Turns what the file system refuses into a StorageError that an operator can act on."""
-    try:
-        yield
-    except OSError as error:
-        raise StorageError(f"the vault at {path}: {error.strerror or type(error).__name__}") from error
+    take_name(temporary, final)

@@ -18,9 +18,18 @@ import boto3
 from botocore.client import BaseClient
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.parsers import ResponseParserError
 
-from outcrop.adapters.http_ranges import Hangup, HttpBrokenError, HttpChangedError, HttpRanges, HttpRefusedError
-from outcrop.adapters.s3_errors import FALLBACK_REGION, code_of, is_away, may_pass, status_of
+from outcrop.adapters.cut_answers import whole_answers
+from outcrop.adapters.http_ranges import (
+    Hangup,
+    HttpBrokenError,
+    HttpChangedError,
+    HttpRanges,
+    HttpRefusedError,
+    HttpStrangeError,
+)
+from outcrop.adapters.s3_errors import FALLBACK_REGION, code_of, is_away, may_pass, reason_of, status_of
 from outcrop.adapters.whole import Whole
 from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import IntegrityError, StorageError, UnavailableError
@@ -55,7 +64,7 @@ class S3Vault:
         """
         self._bucket = bucket
         self._root = prefix
-        self._client: BaseClient = session.client(
+        self._client: BaseClient = whole_answers(session).client(
             "s3",
             region_name=session.region_name or FALLBACK_REGION,
             config=Config(
@@ -135,15 +144,20 @@ class S3Vault:
     # --- VaultStaging ---
 
     async def begin(self, artifact_id: str, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
-        """Begins a staged file anew; an earlier upload of the same file is given up."""
-        key = self._key(artifact_id, path)
-        for found, upload_id in await self._uploads(key):
-            if found == key:  # and not of a file whose name begins with this one's, which another task writes
-                await self._abort(found, upload_id)
-        made = await self._call("create_multipart_upload", Key=key)
+        """Begins a staged file anew, beside earlier uploads of the same file."""
+        made = await self._call("create_multipart_upload", Key=self._key(artifact_id, path))
         reached(CrashPoint.UPLOAD_CREATED)
         return Upload(
             artifact_id=artifact_id, path=path, id=made["UploadId"], size_bytes=size_bytes, part_bytes=part_bytes
+        )
+
+    async def give_up(self, upload: Upload) -> None:
+        """Removes an upload that will not be finished; does nothing when there is none."""
+        await self._call(
+            "abort_multipart_upload",
+            absent_is_none=True,
+            Key=self._key(upload.artifact_id, upload.path),
+            UploadId=upload.id,
         )
 
     async def is_open(self, upload: Upload) -> bool:
@@ -214,7 +228,7 @@ class S3Vault:
             raise StorageError(f"{self._name}: {error}") from error
         except HttpChangedError as error:
             raise IntegrityError(f"file {path} of artifact {artifact_id} is shorter than it was sealed") from error
-        except HttpBrokenError as error:
+        except (HttpBrokenError, HttpStrangeError) as error:
             raise UnavailableError(self._name, str(error)) from error
         except BotoCoreError as error:
             raise StorageError(f"{self._name}: {type(error).__name__}") from error
@@ -248,10 +262,7 @@ class S3Vault:
 
     async def _give_up(self, prefix: str) -> None:
         for key, upload_id in await self._uploads(prefix):
-            await self._abort(key, upload_id)
-
-    async def _abort(self, key: str, upload_id: str) -> None:
-        await self._call("abort_multipart_upload", absent_is_none=True, Key=key, UploadId=upload_id)
+            await self._call("abort_multipart_upload", absent_is_none=True, Key=key, UploadId=upload_id)
 
     async def _call(self, operation: str, *, absent_is_none: bool = False, **arguments: Any) -> Any:
         """Calls S3; None for what is not there, if that may be."""
@@ -268,8 +279,8 @@ class S3Vault:
                 raise StorageError(f"{self._name}: {operation}: {status_of(error)} {code_of(error)}") from error
             except (NoCredentialsError, PartialCredentialsError) as error:
                 raise StorageError(f"{self._name}: there are no AWS credentials for it") from error
-            except BotoCoreError as error:
-                raise UnavailableError(self._name, type(error).__name__) from error
+            except (BotoCoreError, ResponseParserError) as error:
+                raise UnavailableError(self._name, reason_of(error)) from error
 
         return await in_thread(self._threads, work)
 

@@ -21,6 +21,7 @@ from outcrop.errors import (
 )
 from outcrop.records import ImportedModel, JsonObject, ServableModel
 from outcrop.serving import bodies, fit
+from outcrop.serving.capabilities import Feature
 from outcrop.serving.fit import prompt_of, surely_fits
 
 ENGINE_FAILED_STATUS = 500
@@ -42,6 +43,10 @@ async def fitted(services: Services, model: ImportedModel, request: bodies.Invok
     with in_api_errors(model):
         if "tools" in asked.body and not await services.prompts.takes_tools(servable(services, model)):
             raise ValidationError("tools: the chat template of this model does not tell it of tools")
+        seen = next((member for member, feature in request.features if feature is Feature.IMAGES), None)
+        if seen is not None and not await services.prompts.takes_images(servable(services, model)):
+            # `transformers serve` would pass them over in silence.
+            raise ValidationError(f"{seen}: this model takes no images")
         if surely_fits(asked, model.facts):
             return asked
         count = await services.prompts.count(servable(services, model), prompt_of(asked))

@@ -12,18 +12,23 @@ from outcrop.api.identifiers import identifier_of
 from outcrop.api.services import Services
 from outcrop.api.tags import tags_of
 from outcrop.arn import ResourceKind, Tenant
-from outcrop.errors import AccessDeniedError, KeyDeniedError, KeyUnavailableError, ValidationError
+from outcrop.errors import (
+    AccessDeniedError,
+    KeyDeniedError,
+    KeyUnavailableError,
+    NetworkRefusedError,
+    NetworkUnknownError,
+    ValidationError,
+)
 from outcrop.imports.job import stages_of, status
-from outcrop.records import ImportJob, ImportRequest, Progress, Stage, StageEntry
+from outcrop.records import ImportJob, ImportRequest, Network, Progress, Stage, StageEntry
 
 
 async def create_model_import_job(call: Call, services: Services) -> Reply:
     """Accepts an import. When this returns, the job is on the disk, and it will end."""
     request = _request_of(call.params)
-    if call.params.get("vpcConfig") is not None:
-        # Ignoring it would send the import over a network that the caller did not choose.
-        ids = (*call.params["vpcConfig"]["subnetIds"], *call.params["vpcConfig"]["securityGroupIds"])
-        raise ValidationError(f"This server knows none of the subnets and security groups {', '.join(ids)}.")
+    if request.network is not None:
+        _require_network(request.network, services)
     tenant, now = call.caller.tenant, services.clock.now()
     key_arn = await _key_of(request, services, tenant)
     job = await services.jobs.create(
@@ -63,6 +68,7 @@ async def get_model_import_job(call: Call, services: Services) -> Reply:
             creationTime=job.created_at,
             lastModifiedTime=job.modified_at,
             endTime=job.ended_at,
+            vpcConfig=_vpc_config(job.request.network),
             importedModelKmsKeyArn=job.key_arn if job.request.kms_key_id is not None else None,
         )
     )
@@ -84,7 +90,10 @@ async def list_model_import_jobs(call: Call, services: Services) -> Reply:
 async def _key_of(request: ImportRequest, services: Services, tenant: Tenant) -> str:
     """Returns the ARN of the key that the caller names; a service's own key that cannot be used is our fault."""
     try:
-        return await services.keys.resolve(request.kms_key_id, tenant)
+        keys = services.keys if request.network is None else services.networks.keys(request.network)
+        return await keys.resolve(request.kms_key_id, tenant)
+    except NetworkRefusedError as error:
+        raise ValidationError(f"The vpcConfig does not lead to the key service: {error}") from error
     except KeyUnavailableError as error:
         if request.kms_key_id is None:
             raise
@@ -114,9 +123,34 @@ def _request_of(params: Mapping[str, Any]) -> ImportRequest:
         source_uri=params["modelDataSource"]["s3DataSource"]["s3Uri"],
         client_request_token=params.get("clientRequestToken"),
         kms_key_id=params.get("importedModelKmsKeyId"),
+        network=_network_of(params.get("vpcConfig")),
         job_tags=tags_of(params.get("jobTags", ()), resource=params["jobName"]),
         model_tags=tags_of(params.get("importedModelTags", ()), resource=params["importedModelName"]),
     )
+
+
+def _network_of(config: Mapping[str, Any] | None) -> Network | None:
+    if config is None:
+        return None
+    return Network(subnet_ids=tuple(config["subnetIds"]), security_group_ids=tuple(config["securityGroupIds"]))
+
+
+def _vpc_config(network: Network | None) -> Mapping[str, Any] | None:
+    if network is None:
+        return None
+    return {"subnetIds": list(network.subnet_ids), "securityGroupIds": list(network.security_group_ids)}
+
+
+def _require_network(network: Network, services: Services) -> None:
+    """Refuses what means nothing here: ignoring it would send the import over a network that nobody chose."""
+    for member, ids in (("subnetIds", network.subnet_ids), ("securityGroupIds", network.security_group_ids)):
+        twice = next((item for index, item in enumerate(ids) if item in ids[:index]), None)
+        if twice is not None:
+            raise ValidationError(f"The vpcConfig.{member} names {twice} twice.")
+    try:
+        services.networks.require(network)
+    except NetworkUnknownError as error:
+        raise ValidationError(f"The vpcConfig cannot be used: {error}") from error
 
 
 def _present(**members: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from outcrop.access.throttle import Throttle
 from outcrop.api.permissions import Permissions
-from outcrop.ports import Clock, JobCatalog, JobEngine, KeyService, ModelCatalog, TagCatalog, Vault
+from outcrop.ports import Clock, JobCatalog, JobEngine, KeyService, ModelCatalog, Networks, TagCatalog, Vault
 from outcrop.records import Quotas
 from outcrop.serving.bodies.engine_request import SHORT_ID_LETTERS
 from outcrop.serving.capabilities import Capabilities
@@ -24,6 +24,8 @@ class Services:
     tags: TagCatalog
     vault: Vault
     keys: KeyService
+    networks: Networks
+    """What `vpcConfig` may name."""
     job_engine: JobEngine
     fleet: Fleet
     keep_warm: frozenset[str]

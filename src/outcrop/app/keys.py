@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -18,6 +19,9 @@ from outcrop.errors import KeyUnavailableError, SettingError, UnavailableError
 from outcrop.imports.key_copies import rewrap
 from outcrop.ports import ArtifactCatalog, Clock, KeyService
 from outcrop.settings import Settings
+
+if TYPE_CHECKING:
+    from outcrop.adapters.outbound import Outbound
 
 log = structlog.get_logger()
 
@@ -33,11 +37,9 @@ async def open_keys(settings: Settings, clock: Clock) -> KeyService:
         return LoggedKeys(_local(settings, clock))
 
     # boto3 takes 0.2 s to import, which those who have a keyring need not pay.
-    import boto3  # noqa: PLC0415
+    from outcrop.adapters.outbound import DEFAULT  # noqa: PLC0415
 
-    from outcrop.adapters.keys_kms import KmsKeys  # noqa: PLC0415
-
-    keys = LoggedKeys(KmsKeys(boto3.Session(), service_key=settings.kms_key, own=own))
+    keys = kms_keys(settings, DEFAULT)
     try:
         await keys.resolve(None, own)
     except KeyUnavailableError as error:
@@ -46,6 +48,16 @@ async def open_keys(settings: Settings, clock: Clock) -> KeyService:
         # Jobs wait for a KMS that is away, and so does everything else that needs it.
         log.warning("kms_away", reason=str(error))
     return keys
+
+
+def kms_keys(settings: Settings, outbound: Outbound) -> KeyService:
+    """Returns the keys of KMS as a way out reaches them, every use of which is logged. For `--keys kms`."""
+    import boto3  # noqa: PLC0415  # as above
+
+    from outcrop.adapters.keys_kms import KmsKeys  # noqa: PLC0415  # as above
+
+    own = Tenant(account=settings.account, region=settings.region)
+    return LoggedKeys(KmsKeys(boto3.Session(), service_key=settings.kms_key, own=own, outbound=outbound))
 
 
 def open_keyring(settings: Settings, *, is_made: bool = False) -> LocalKeyring:

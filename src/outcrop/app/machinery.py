@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -19,24 +20,28 @@ from outcrop.adapters.catalog_sql import (
     SqlArtifactCatalog,
     SqlCopyJournal,
     SqlJobCatalog,
+    SqlJobClaims,
     SqlModelCatalog,
+    SqlNetworkCatalog,
 )
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine
+from outcrop.adapters.keys_networked import NetworkedKeys
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.adapters.own_folder import own_folder
 from outcrop.app.engines import open_engine
 from outcrop.app.host import import_host
-from outcrop.app.keys import open_keys
-from outcrop.app.sources import Sources, server_sources
+from outcrop.app.keys import kms_keys, open_keys
+from outcrop.app.networks import ServerNetworks, load_networks
+from outcrop.app.sources import Sources, open_s3, server_sources
 from outcrop.app.vaults import local_reads, open_vault
 from outcrop.errors import UnavailableError
 from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
 from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
-from outcrop.ports import Clock, KeyService, Vault
+from outcrop.ports import Clock, KeyService, Networks, Vault
 from outcrop.records import ImportJob, Stage
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
@@ -61,6 +66,7 @@ class Machinery:
     models: SqlModelCatalog
     vault: Vault
     keys: KeyService
+    networks: Networks
     fleet: Fleet
     capabilities: Capabilities
     prompts: Prompts
@@ -77,16 +83,27 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
     """
     async with AsyncExitStack() as stack:
         clock = SystemClock()
+        known = load_networks(settings.networks)
         keys = await open_keys(settings, clock)
         database = Database(settings.catalog_url)
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
         jobs, models = SqlJobCatalog(database), SqlModelCatalog(database)
+        networks_used = SqlNetworkCatalog(database)
+        networks = ServerNetworks(
+            known,
+            networks_used,
+            keys=keys,
+            keys_by=None if settings.keys == "local" else partial(kms_keys, settings),
+            is_worker=settings.worker,
+        )
         vault = open_vault(settings.vault_place, upstream_environment())
         cores = _cores()
         threads = ThreadPoolExecutor(cores, thread_name_prefix="unseal")
         stack.callback(threads.shutdown)
-        reading = Reading(vault=vault, keys=keys, threads=threads, thread_count=cores, local=local_reads(vault))
+        # Models of before may have come over networks also when the file is gone: that is told, not gone around.
+        models_keys = keys if settings.keys == "local" else NetworkedKeys(keys, networks_used, networks.keys_of)
+        reading = Reading(vault=vault, keys=models_keys, threads=threads, thread_count=cores, local=local_reads(vault))
         opened = partial(open_artifact, reading=reading)
 
         run_dir = stack.enter_context(own_folder(settings.data / "run"))
@@ -110,14 +127,15 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
 
         tools = ImportTools(
             jobs=jobs,
+            claims=SqlJobClaims(database),
             models=models,
             artifacts=SqlArtifactCatalog(database),
             vault=vault,
             staging=vault,
             journal=SqlCopyJournal(database),
-            keys=keys,
+            keys_of=networks.keys_of_job,
             clock=clock,
-            open_source=_open_source(settings),
+            open_source=_open_source(settings, networks),
             prove=partial(
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
             ),
@@ -125,6 +143,8 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             host=import_host(settings),
             random_bytes=secrets.token_bytes,
             profile=settings.profile,
+            worker=settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
+            most_attempts=settings.most_attempts,
             outage_s=settings.outage_s,
             runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_PART),
         )
@@ -150,6 +170,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             models=models,
             vault=vault,
             keys=keys,
+            networks=networks,
             fleet=fleet,
             capabilities=capabilities,
             prompts=Prompts(opened),
@@ -169,18 +190,21 @@ async def _start_what_waits(jobs: SqlJobCatalog, job_engine: DbosJobEngine, cloc
             log.warning("waiting_for", what=error.what, reason=error.reason)
 
 
-def _open_source(settings: Settings) -> Callable[[ImportJob], Awaitable[Sources]]:
+def _open_source(settings: Settings, networks: ServerNetworks) -> Callable[[ImportJob], Awaitable[Sources]]:
+    environment = upstream_environment()
     sources = server_sources(
         folders=[
             *([settings.buckets] if settings.buckets is not None else []),
             settings.data / data_folder.SOURCES,
         ],
         has_s3=settings.buckets is None,
-        environment=upstream_environment(),
+        environment=environment,
     )
 
-    async def open_source(_job: ImportJob) -> Sources:
-        return sources
+    async def open_source(job: ImportJob) -> Sources:
+        if job.request.network is None:
+            return sources
+        return sources.reached_by(open_s3(environment, networks.outbound(job)))
 
     return open_source
 

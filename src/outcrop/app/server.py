@@ -115,6 +115,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             tags=tags,
             vault=behind.vault,
             keys=behind.keys,
+            networks=behind.networks,
             job_engine=behind.job_engine,
             fleet=behind.fleet,
             keep_warm=settings.kept_warm,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from outcrop.adapters.store_local import LocalObjectStore
 from outcrop.errors import SourceMissingError
 from outcrop.ports import Buffer, ByteSink, ObjectStore
 from outcrop.records import SourceLocation, SourceObject
+
+if TYPE_CHECKING:
+    from outcrop.adapters.outbound import Outbound
 
 
 class Sources:
@@ -35,6 +39,10 @@ class Sources:
         """Reads [start, end) of the pinned object into the sink."""
         await self._of(source.bucket).stream(source, start, end, sink)
 
+    def reached_by(self, remote: ObjectStore) -> Sources:
+        """Returns the same folders, and another way to all other buckets, if there are any."""
+        return Sources(self._local, None if self._remote is None else remote)
+
     def _of(self, bucket: str) -> ObjectStore:
         return self._local if self._remote is None or self._local.has_bucket(bucket) else self._remote
 
@@ -44,14 +52,15 @@ def server_sources(*, folders: Sequence[Path], has_s3: bool, environment: Mappin
     return Sources(LocalObjectStore(folders), open_s3(environment) if has_s3 else None)
 
 
-def open_s3(environment: Mapping[str, str]) -> ObjectStore:
-    """Opens S3 with the default credential chain and `AWS_ENDPOINT_URL_S3`."""
+def open_s3(environment: Mapping[str, str], outbound: Outbound | None = None) -> ObjectStore:
+    """Opens S3 with the default credential chain, at `AWS_ENDPOINT_URL_S3`; or as a way out says."""
     # boto3 takes 0.2 s to import, which `outcrop check DIR` need not pay.
     import boto3  # noqa: PLC0415
 
+    from outcrop.adapters.outbound import DEFAULT  # noqa: PLC0415
     from outcrop.adapters.store_s3 import S3ObjectStore  # noqa: PLC0415
 
-    return S3ObjectStore(boto3.Session(), environment)
+    return S3ObjectStore(boto3.Session(), environment, outbound=outbound or DEFAULT)
 
 
 def open_target(target: str, environment: Mapping[str, str]) -> tuple[ObjectStore, SourceLocation]:

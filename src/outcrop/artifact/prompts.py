@@ -19,7 +19,8 @@ from outcrop.artifact.template import choose_template
 from outcrop.artifact.tokenizer import TOKENIZER, TOKENIZER_CONFIG, Tokenizer
 from outcrop.records import JsonObject, JsonValue
 
-FILES = (TOKENIZER, TOKENIZER_CONFIG, "chat_template.jinja", "chat_template.json")
+CONFIG = "config.json"
+FILES = (CONFIG, TOKENIZER, TOKENIZER_CONFIG, "chat_template.jinja", "chat_template.json")
 """What is needed of a model, as far as it is there."""
 
 _PASSES = 8
@@ -63,6 +64,8 @@ class PromptCounter:
         self._tokenizer = _load(contents.get(TOKENIZER))
         config = read_object(TOKENIZER_CONFIG, contents.get(TOKENIZER_CONFIG, b"{}")).value or {}
         reader = Tokenizer(None, config)
+        self.takes_images = "vision_config" in (read_object(CONFIG, contents.get(CONFIG, b"{}")).value or {})
+        """Whether the model has eyes: every vision model of transformers has this section."""
         self._special = reader.special_tokens()
         sizes = {path: len(data) for path, data in contents.items()}
         chosen = choose_template(ModelSnapshot(sizes=sizes, contents=contents), reader).value
@@ -95,7 +98,7 @@ class PromptCounter:
         if rendering.outcome is not Outcome.RENDERED:
             return Count(tokens=least, why_not_exact=f"the chat template was not rendered: {rendering.text}")
         tokens = self._tokens(rendering.text, is_plain=False)
-        if any(_has_images(message) for message in messages):
+        if any(map(_has_images, prompt.messages)):
             return Count(tokens=tokens, why_not_exact="what an image takes is known to the engine alone")
         return Count(tokens=tokens)
 
@@ -119,7 +122,11 @@ def _load(data: bytes | None) -> tokenizers.Tokenizer | None:
 
 
 def _as_rendered(message: JsonObject) -> JsonObject:
-    """Returns a message as engines give it to templates: the arguments of tool calls as objects."""
+    """Returns a message as engines give it to templates: arguments of tool calls as objects, images as places only."""
+    content = message.get("content")
+    if _has_images(message) and isinstance(content, list | tuple):
+        places = [{"type": "image"} if _is_image(part) else part for part in content]
+        message = {**message, "content": places}
     calls = message.get("tool_calls")
     if not isinstance(calls, list | tuple):
         return message
@@ -149,9 +156,11 @@ def _texts(message: JsonObject) -> list[str]:
 
 def _has_images(message: JsonObject) -> bool:
     content = message.get("content")
-    return isinstance(content, list | tuple) and any(
-        isinstance(part, Mapping) and part.get("type") == "image_url" for part in content
-    )
+    return isinstance(content, list | tuple) and any(map(_is_image, content))
+
+
+def _is_image(part: JsonValue) -> bool:
+    return isinstance(part, Mapping) and part.get("type") == "image_url"
 
 
 def _limits(variables: JsonObject) -> Limits:

@@ -21,7 +21,7 @@ CATALOG_SETTINGS = ("data", "database", "account", "region")
 """What a command that changes the catalog, beside a server or without one, needs to know."""
 
 WORKER_SETTINGS = (
-    *("data", "database", "vault", "buckets", "keys", "kms_key", "account", "region", "profile", "roles"),
+    *("data", "database", "vault", "buckets", "networks", "keys", "kms_key", "account", "region", "profile", "roles"),
     *("engine", "engine_command", "engine_options", "engine_start_s", "engine_request_s", "plaintext_dir"),
     *("concurrent_imports", "copy_memory_mib", "outage_s", "log_format", "log_level"),
 )

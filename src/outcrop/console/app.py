@@ -13,9 +13,10 @@ from starlette.routing import Route
 
 from outcrop.api.identifiers import identifier_of
 from outcrop.arn import ResourceKind, Tenant
-from outcrop.console.events import EVENT_STREAM, job_events
+from outcrop.console.events import EVENT_STREAM, job_events, knows_the_end
 from outcrop.console.metrics import CONTENT_TYPE, Metrics
 from outcrop.console.progress import progress_of
+from outcrop.console.sight import Sight
 from outcrop.errors import RequestError, UnavailableError
 from outcrop.ports import Clock, JobCatalog, Vault
 
@@ -24,6 +25,8 @@ PREFIXES = ("/health", "/metrics", "/outcrop")
 
 _JOBS_PATH = b"/outcrop/import-jobs/"
 _EVENTS = "/events"
+_UNBUFFERED = {"cache-control": "no-store", "x-accel-buffering": "no"}
+"""Of a stream: proxies shall keep nothing back (the latter is nginx's name for it)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ class ConsoleServices:
 
 def console_app(services: ConsoleServices) -> Starlette:
     """Returns the application."""
+    sight = Sight(services.jobs, services.clock)
 
     async def live(_request: Request) -> Response:
         return PlainTextResponse("live\n")
@@ -70,8 +74,12 @@ def console_app(services: ConsoleServices) -> Starlette:
         except UnavailableError as error:
             return JSONResponse({"message": str(error)}, status_code=503)
         if named != identifier:
-            events = job_events(services.jobs, services.clock, job)
-            return StreamingResponse(events, media_type=EVENT_STREAM, headers={"cache-control": "no-store"})
+            last_event_id = request.headers.get("last-event-id")
+            if knows_the_end(job, last_event_id):
+                # What tells an EventSource, which comes back by itself, that it need not.
+                return Response(status_code=204)
+            events = job_events(sight, services.clock, job, last_event_id=last_event_id)
+            return StreamingResponse(events, media_type=EVENT_STREAM, headers=_UNBUFFERED)
         return JSONResponse(progress_of(job, services.clock.now()))
 
     return Starlette(

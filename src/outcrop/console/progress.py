@@ -5,29 +5,29 @@ from __future__ import annotations
 from datetime import datetime
 
 from outcrop.imports.job import ENDED, status
+from outcrop.imports.progress import bytes_per_s, seconds_left
 from outcrop.records import ImportJob, JsonObject
 
 
 def progress_of(job: ImportJob, now: datetime) -> JsonObject:
     """Returns the answer of `GET /outcrop/import-jobs/{name or ARN}`.
 
-    Rate and ETA are of the current stage, null where nothing can be said: a stage that moves no bytes has none, and
-    neither has one that has only begun.
+    Rate and time left are of the current stage, over its last seconds; null where nothing can be said: a stage that
+    moves no bytes has neither, nor has one that has only begun, or of which nothing was heard for a while.
     """
     is_running = job.stage not in ENDED
-    in_stage_s = ((now if is_running else job.modified_at) - job.progress.stage_started_at).total_seconds()
-    done, total = job.progress.bytes_done, job.progress.bytes_total
-    rate = done / in_stage_s if is_running and done > 0 and in_stage_s > 0 else None
+    rate = bytes_per_s(job.progress, now) if is_running else None
+    left = seconds_left(job.progress, now) if is_running else None
     return {
         "jobArn": job.arn,
         "jobName": job.request.job_name,
         "importedModelName": job.request.imported_model_name,
         "status": status(job.stage),
         "stage": job.stage,
-        "bytesDone": done,
-        "bytesTotal": total,
+        "bytesDone": job.progress.bytes_done,
+        "bytesTotal": job.progress.bytes_total,
         "bytesPerSecond": None if rate is None else round(rate),
-        "etaSeconds": None if rate is None else round((total - done) / rate, 1),
+        "etaSeconds": None if left is None else round(left, 1),
         "stages": _stages(job, now),
         "creationTime": job.created_at.isoformat(),
         "endTime": None if job.ended_at is None else job.ended_at.isoformat(),

@@ -47,7 +47,7 @@ async def make_data_key(tools: ImportTools, job: ImportJob) -> None:
     """
     if job.wrapped_key is not None:
         return
-    made = await tools.keys.generate_data_key(job.key_arn, keywrap.encryption_context(job.model_arn))
+    made = await tools.keys_of(job).generate_data_key(job.key_arn, keywrap.encryption_context(job.model_arn))
     wrapped = keywrap.wrap(
         data_key=tools.random_bytes(envelope.KEY_BYTES),
         wrapping_key=made.plaintext,
@@ -55,14 +55,14 @@ async def make_data_key(tools: ImportTools, job: ImportJob) -> None:
         artifact_id=job.artifact_id,
         nonce=tools.random_bytes(keywrap.NONCE_BYTES),
     )
-    await tools.jobs.record(job.id, JobNote(wrapped_key=wrapped))
+    await tools.jobs.record(job.id, JobNote(wrapped_key=wrapped), fence=job.fence)
 
 
 async def open_data_key(tools: ImportTools, job: ImportJob) -> bytes:
     """Returns the artifact's data key. Raises KeyUnavailableError, IntegrityError."""
     if job.wrapped_key is None:
         raise IllegalMoveError(f"job {job.id} has no data key: it has ended, or was not prepared")
-    wrapping_key = await tools.keys.unwrap(
+    wrapping_key = await tools.keys_of(job).unwrap(
         job.key_arn, keywrap.wrapped_wrapping_key(job.wrapped_key), keywrap.encryption_context(job.model_arn)
     )
     return keywrap.unwrap(wrapped=job.wrapped_key, wrapping_key=wrapping_key, artifact_id=job.artifact_id)
@@ -116,6 +116,8 @@ class _Copier:
         self._counter = counter
         self._data_key = data_key
         self._buffers = Buffers()
+        self._uploads: dict[str, Upload] = {}
+        """The newest upload of each file that is known of."""
         self._streams = Streams(tools.clock)
 
     async def copy(self, path: str, source: SourceObject, known: SealedSoFar | None) -> CopiedFile:
@@ -130,6 +132,8 @@ class _Copier:
 
     async def _attempt(self, path: str, source: SourceObject, known: SealedSoFar | None) -> CopiedFile:
         tools, stored = self._tools, file_path(path)
+        if known is not None:
+            self._uploads[stored] = known.upload
         done = await self._taken_up(known, source)
         if done is None:
             done = await self._begun(stored, source)
@@ -230,7 +234,12 @@ class _Copier:
             size_bytes=envelope.sealed_size(source.size_bytes),
             part_bytes=max(PART_SEGMENTS, -(-segments // MOST_PARTS)) * envelope.SEGMENT_BYTES,
         )
-        await tools.journal.begin(upload, header)
+        await tools.journal.begin(upload, header, fence=self._job.fence)
+        # Only now, when no other worker can have the job: what that one writes stays as it is.
+        earlier = self._uploads.get(stored)
+        if earlier is not None:
+            await tools.staging.give_up(earlier)
+        self._uploads[stored] = upload
         return SealedSoFar(upload=upload, header=header, parts={})
 
 

@@ -26,8 +26,8 @@ from outcrop.artifact.manifest import (
     source_from_json,
     source_to_json,
 )
-from outcrop.artifact.selection import select
-from outcrop.errors import IllegalMoveError, ModelRejectedError
+from outcrop.artifact.selection import Selection, select
+from outcrop.errors import IllegalMoveError, ModelRejectedError, UnavailableError
 from outcrop.imports import copy, publish, share, verify
 from outcrop.imports.failure import failure_message, is_expected
 from outcrop.imports.inspection import inspect
@@ -42,7 +42,7 @@ from outcrop.records import ImportJob, JobNote, JsonObject, JsonValue, ModelFact
 log = structlog.get_logger()
 
 MOST_IGNORED_TOLD = 50
-"""Files that are not copied, with the reason, in the log; a prefix may hold thousands."""
+"""Files that are not copied, with the reason, in the report and the log; a prefix may hold thousands."""
 
 
 class _StepFailedError(Exception):
@@ -60,44 +60,66 @@ class ImportPipeline:
         self._tools = tools
 
     async def run(self, job_id: str, run_step: RunStep) -> None:
-        """Runs the import to its end. Returns also when the job had ended already, or another worker ended it."""
-
-        async def step(name: str, work: Callable[[ImportJob], Awaitable[JsonValue]]) -> Any:
-            return await self._step(job_id, run_step, name, work)
-
+        """Runs the import to its end. Returns also when the job had ended already, or another worker has it now."""
         try:
+            claim = await self._claim(job_id)
             try:
-                objects = [source_from_json(item) for item in await step("plan", self._plan)]
-                facts = await step("check", lambda job: self._check(job, objects))
-                chosen = {item["path"]: source_from_json(item["source"]) for item in facts["chosen"]}
-                shared = await step("share", lambda job: self._share(job, chosen))
-                if shared is None:
-                    await step("prepare", self._prepare)
-                    copied = await step("copy", lambda job: self._copy(job, chosen))
-                else:
-                    copied = shared["files"]
-                files = await step("verify", lambda job: self._verify(job, copied))
-                sha256 = await step("manifest", lambda job: self._manifest(job, files, shared))
-                evidence = await step("prove", lambda job: self._prove(job, sha256, facts["model"]))
-                await step("publish", lambda job: self._publish(job, sha256, chosen, facts["model"], evidence))
-            except _StepFailedError as failure:
-                message = failure.message
-                await run_step("fail", lambda: self._fail(job_id, message))
+                await self._run(claim, run_step)
+            except asyncio.CancelledError:
+                await self._let_go(claim)
+                raise
         except IllegalMoveError as error:
-            # The job has ended, by a worker that took it over from this one: nothing here may touch it any more.
+            # The job has ended, or a worker took it over from this one: nothing here may touch it any more.
             log.warning("job_given_up", job_id=job_id, reason=str(error))
 
+    async def _claim(self, job_id: str) -> ImportJob:
+        """Makes the job this run's own, and everything that earlier runs would still write of it void."""
+        tools = self._tools
+        return await through_outages(
+            lambda: tools.claims.claim(job_id, worker=tools.worker), clock=tools.clock, outage_s=math.inf
+        )
+
+    async def _let_go(self, claim: ImportJob) -> None:
+        """Says that this run ends in good order: its attempt does not count."""
+        try:
+            await self._tools.claims.let_go(claim.id, fence=claim.fence)
+        except UnavailableError as error:
+            log.warning("not_let_go", job_arn=claim.arn, reason=str(error))
+
+    async def _run(self, claim: ImportJob, run_step: RunStep) -> None:
+        async def step(name: str, work: Callable[[ImportJob], Awaitable[JsonValue]]) -> Any:
+            return await self._step(claim, run_step, name, work)
+
+        try:
+            objects = [source_from_json(item) for item in await step("plan", self._plan)]
+            facts = await step("check", lambda job: self._check(job, objects))
+            chosen = {item["path"]: source_from_json(item["source"]) for item in facts["chosen"]}
+            shared = await step("share", lambda job: self._share(job, chosen))
+            if shared is None:
+                await step("prepare", self._prepare)
+                copied = await step("copy", lambda job: self._copy(job, chosen))
+            else:
+                copied = shared["files"]
+            files = await step("verify", lambda job: self._verify(job, copied))
+            sha256 = await step("manifest", lambda job: self._manifest(job, files, shared))
+            evidence = await step("prove", lambda job: self._prove(job, sha256, facts["model"]))
+            await step("publish", lambda job: self._publish(job, sha256, chosen, facts["model"], evidence))
+        except _StepFailedError as failure:
+            message = failure.message
+            await run_step("fail", lambda: self._fail(claim, message))
+
     async def _step(
-        self, job_id: str, run_step: RunStep, name: str, work: Callable[[ImportJob], Awaitable[JsonValue]]
+        self, claim: ImportJob, run_step: RunStep, name: str, work: Callable[[ImportJob], Awaitable[JsonValue]]
     ) -> JsonValue:
         """Runs a step once, durably; a failure is recorded like a result, so that it is not tried again either."""
-        tools = self._tools
+        tools, job_id = self._tools, claim.id
 
         async def attempt() -> JsonValue:
-            job = await tools.jobs.get(None, job_id)
-            return await work(job)
+            return await work(await self._own(claim))
 
         async def outcome() -> JsonObject:
+            if claim.attempts > tools.most_attempts:
+                return {"failed": _too_often(claim)}
             try:
                 return {"done": await through_outages(attempt, clock=tools.clock, outage_s=tools.outage_s)}
             except IllegalMoveError:
@@ -116,8 +138,18 @@ class ImportPipeline:
             raise _StepFailedError(str(recorded["failed"]))
         return recorded["done"]
 
+    async def _own(self, claim: ImportJob) -> ImportJob:
+        """Returns the job as it is now. Raises IllegalMoveError when another worker has it."""
+        job = await self._tools.jobs.get(None, claim.id)
+        if job.fence != claim.fence:
+            raise IllegalMoveError(f"job {claim.id} is worked on by {job.worker} now")
+        return job
+
     async def _enter(self, job: ImportJob, stage: Stage) -> ImportJob:
-        return await self._tools.jobs.move(job.id, stage, allowed_from=ALLOWED_FROM[stage], at=self._tools.clock.now())
+        tools = self._tools
+        return await tools.jobs.move(
+            job.id, stage, allowed_from=ALLOWED_FROM[stage], at=tools.clock.now(), fence=job.fence
+        )
 
     async def _plan(self, job: ImportJob) -> JsonValue:
         await self._enter(job, Stage.PLAN)
@@ -131,18 +163,13 @@ class ImportPipeline:
         store = await tools.open_source(job)
         snapshot = await inspect(store, objects, location.prefix)
         report = await asyncio.to_thread(examine, snapshot, host=tools.host)
-        await tools.jobs.record(job.id, JobNote(report=report.to_json()))
+        selection = select(snapshot)
+        await tools.jobs.record(job.id, JobNote(report={**report.to_json(), **_ignored(selection)}), fence=job.fence)
         if not report.is_importable(tools.profile) or report.facts is None:
             raise ModelRejectedError(report.summary(profile=tools.profile))
         by_path = {item.key.removeprefix(location.prefix): item for item in objects}
-        selection = select(snapshot)
         taken = selection.taken
-        log.info(
-            "source_selected",
-            job_arn=job.arn,
-            taken=len(taken),
-            ignored=dict(islice(selection.ignored.items(), MOST_IGNORED_TOLD)),
-        )
+        log.info("source_selected", job_arn=job.arn, taken=len(taken), **_ignored(selection))
         pinned = await pin(store, [by_path[path] for path in taken])
         return {
             "model": asdict(report.facts),
@@ -153,7 +180,7 @@ class ImportPipeline:
 
     async def _share(self, job: ImportJob, chosen: Mapping[str, SourceObject]) -> JsonValue:
         job = await self._enter(job, Stage.COPY)
-        await self._tools.jobs.record(job.id, JobNote(bytes_total=_total(chosen)))
+        await self._tools.jobs.record(job.id, JobNote(bytes_total=_total(chosen)), fence=job.fence)
         found = await share.share(self._tools, job, chosen)
         return None if found is None else {"sha256": found[0], "files": [copied_to_json(file) for file in found[1]]}
 
@@ -211,20 +238,21 @@ class ImportPipeline:
         )
         return None
 
-    async def _fail(self, job_id: str, message: str) -> JsonValue:
+    async def _fail(self, claim: ImportJob, message: str) -> JsonValue:
         tools = self._tools
 
         async def end() -> None:
-            job = await tools.jobs.get(None, job_id)
+            job = await self._own(claim)
             if job.stage is Stage.FAILED:
                 return
             await publish.discard(tools, job)
             await tools.jobs.move(
-                job_id,
+                job.id,
                 Stage.FAILED,
                 allowed_from=ALLOWED_FROM[Stage.FAILED],
                 at=tools.clock.now(),
                 failure_message=message,
+                fence=job.fence,
             )
             log.info("import_failed", job_arn=job.arn, reason=message)
 
@@ -234,8 +262,22 @@ class ImportPipeline:
 
     def _counter(self, job: ImportJob, *, total: int) -> ByteCounter:
         tools = self._tools
-        return ByteCounter(jobs=tools.jobs, clock=tools.clock, job_id=job.id, done=0, total=total)
+        return ByteCounter(jobs=tools.jobs, clock=tools.clock, job=job, done=0, total=total)
+
+
+def _ignored(selection: Selection) -> JsonObject:
+    """Returns what a job's report tells of the files that are not copied: why not, and how many more there are."""
+    told = dict(islice(selection.ignored.items(), MOST_IGNORED_TOLD))
+    return {"ignored": told, "ignored_omitted": len(selection.ignored) - len(told)}
 
 
 def _total(chosen: Mapping[str, SourceObject]) -> int:
     return sum(item.size_bytes for item in chosen.values())
+
+
+def _too_often(claim: ImportJob) -> str:
+    """Says why a job fails that no worker survives."""
+    return (
+        f"The import was given up: {claim.attempts - 1} times its worker died in the stage {claim.stage}. "
+        "The log of the workers, or of their machine, says of what; most often memory has run out."
+    )

@@ -21,7 +21,7 @@ async def publish(
     A kill between the two leaves a permanent artifact that the next attempt finds, and nobody sees until then.
 
     Raises:
-        IllegalMoveError: the job has ended otherwise.
+        IllegalMoveError: the job has ended otherwise, or is another worker's.
     """
     await tools.vault.publish(job.artifact_id)
     await tools.journal.forget(job.artifact_id)
@@ -39,7 +39,9 @@ async def publish(
         evidence=evidence,
         tags=job.request.model_tags,
     )
-    await tools.models.publish(model, content_sha256=content, allowed_from=ALLOWED_FROM[Stage.COMPLETED])
+    await tools.models.publish(
+        model, content_sha256=content, allowed_from=ALLOWED_FROM[Stage.COMPLETED], fence=job.fence
+    )
     log.info("import_completed", job_arn=job.arn, model_arn=model.arn)
 
 
@@ -49,9 +51,9 @@ async def discard(tools: ImportTools, job: ImportJob) -> None:
     What cannot be removed now is swept at the next start.
 
     Raises:
-        IllegalMoveError: the job has ended; its artifact is not this worker's to remove.
+        IllegalMoveError: the job has ended, or is another worker's: its artifact is not this worker's to remove.
     """
-    free = await tools.artifacts.release(job.id)
+    free = await tools.artifacts.release(job.id, fence=job.fence)
     await tools.retire(job.model_arn)
     for artifact_id in free:
         await tools.journal.forget(artifact_id)

@@ -60,8 +60,6 @@ class SealingSink:
         self._crc64nvme = 0
         self._pieces = None if stored is None else checksum.Pieces(stored, run.plain_begin)
         self._place = run.plain_begin
-        if run.first == 0:
-            writer.write(sealed.header)
         if run.plain_bytes == 0:
             self._seal()
 
@@ -96,17 +94,23 @@ class SealingSink:
 
     def _seal(self) -> None:
         size, begin = self._size(), envelope.plain_start(self._segment)
-        plaintext, ciphertext = self._plain[:size], self._cipher[: size + envelope.TAG_BYTES]
+        # The header goes with the first segment, so that each write is a whole MiB at a whole MiB of the file: what
+        # writing past the page cache takes (decision 0047).
+        header = self._sealed.header if self._segment == 0 else b""
+        end = len(header) + size + envelope.TAG_BYTES
+        plaintext, ciphertext = self._plain[:size], self._cipher[len(header) : end]
+        self._cipher[: len(header)] = header
         self._crc64nvme = checksum.crc64nvme(plaintext, self._crc64nvme)
         if self._pieces is not None:
             self._pieces.update(plaintext)
         segment = envelope.Run(first=self._segment, stop=self._segment + 1, plain_begin=begin, plain_end=begin + size)
         self._sealed.seal(segment, plaintext, ciphertext)
-        self._writer.write(ciphertext)
+        self._writer.write(self._cipher[:end])
         self._segment += 1
         self._filled = 0
 
 
 def _segment() -> memoryview:
-    # Mapped, not allocated: its pages come as the reader's thread fills them, and not here, one after another.
+    # Mapped, not allocated: it begins with a page, as writing past the page cache wants, and its pages come as the
+    # reader's thread fills them, and not here, one after another.
     return memoryview(mmap.mmap(-1, envelope.SEGMENT_BYTES))

@@ -38,15 +38,16 @@ async def share(
     Raises:
         KeyUnavailableError, IntegrityError: the artifact cannot be opened.
         StorageError, UnavailableError: the vault or the key service is out of order, or away.
-        IllegalMoveError: the job has ended.
+        IllegalMoveError: the job has ended, or is another worker's.
     """
-    shared = await tools.artifacts.share(job.id, content_sha256(chosen))
+    shared = await tools.artifacts.share(job.id, content_sha256(chosen), fence=job.fence)
     if shared is None:
         return None
-    data_key = await open_copy(tools.keys, shared.opener)
+    keys = tools.keys_of(job)
+    data_key = await open_copy(keys, shared.opener)
     manifest = await _manifest(tools, shared.opener.artifact_id, data_key, sha256=shared.manifest_sha256)
-    copy = await copy_for(tools.keys, shared.opener, data_key, model_arn=job.model_arn, random_bytes=tools.random_bytes)
-    await tools.jobs.record(job.id, JobNote(wrapped_key=copy.wrapped_key))
+    copy = await copy_for(keys, shared.opener, data_key, model_arn=job.model_arn, random_bytes=tools.random_bytes)
+    await tools.jobs.record(job.id, JobNote(wrapped_key=copy.wrapped_key), fence=job.fence)
     log.info("artifact_shared", job_arn=job.arn, artifact_id=copy.artifact_id)
     return shared.manifest_sha256, [_as_copied(file) for file in manifest.files]
 

@@ -12,6 +12,7 @@ from outcrop.ports import (
     Clock,
     CopyJournal,
     JobCatalog,
+    JobClaims,
     KeyService,
     ModelCatalog,
     ObjectStore,
@@ -26,13 +27,15 @@ class ImportTools:
     """Everything that the steps use; made once, by app.py."""
 
     jobs: JobCatalog
+    claims: JobClaims
     models: ModelCatalog
     artifacts: ArtifactCatalog
     vault: Vault
     staging: VaultStaging
     """The same vault, as large files come into it."""
     journal: CopyJournal
-    keys: KeyService
+    keys_of: Callable[[ImportJob], KeyService]
+    """The keys as the job's network reaches them. Raises NetworkUnknownError."""
     clock: Clock
     open_source: Callable[[ImportJob], Awaitable[ObjectStore]]
     """Opens the store that the job's role may read."""
@@ -44,6 +47,10 @@ class ImportTools:
     """The engine and the machine that models are judged for."""
     random_bytes: Callable[[int], bytes]
     profile: str
+    worker: str
+    """What this process is called in progress and messages."""
+    most_attempts: int
+    """How often a stage may be begun before the job fails: what ends its worker each time ends every worker."""
     outage_s: float
     """How long a store may be away before an import fails."""
     runs_in_memory: asyncio.Semaphore

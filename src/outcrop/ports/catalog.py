@@ -1,4 +1,8 @@
-"""The durable record of what there is."""
+"""The durable record of what there is.
+
+Who works on a job has claimed it, and got a fence number with the claim, greater than any before. What is written under
+a `fence` that is no longer the job's is refused with IllegalMoveError: another worker has the job by now.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +33,11 @@ from outcrop.records import (
 class CopyJournal(Protocol):
     """The durable record of which parts of which files are in the vault. Nothing in it is secret."""
 
-    async def begin(self, upload: Upload, header: bytes) -> None:
-        """Begins the record of a file; an earlier one of the same file is forgotten."""
+    async def begin(self, upload: Upload, header: bytes, *, fence: int | None = None) -> None:
+        """Begins the record of a file; an earlier one of the same file is forgotten.
+
+        With the fence of the job that the artifact is named after: raises IllegalMoveError.
+        """
         ...
 
     async def add(self, upload: Upload, parts: Sequence[SealedPart]) -> None:
@@ -76,11 +83,15 @@ class JobCatalog(Protocol):
         allowed_from: frozenset[Stage],
         at: datetime,
         failure_message: str | None = None,
+        fence: int | None = None,
     ) -> ImportJob:
-        """Moves a job to a stage. Raises IllegalMoveError when it stands in none of `allowed_from`."""
+        """Moves a job to a stage. Raises IllegalMoveError when it stands in none of `allowed_from`.
+
+        In a stage that the job was not in before, its worker's first attempt begins.
+        """
         ...
 
-    async def record(self, job_id: str, note: JobNote) -> None:
+    async def record(self, job_id: str, note: JobNote, *, fence: int | None = None) -> None:
         """Keeps what a running job tells of itself. Raises IllegalMoveError when the job has ended."""
         ...
 
@@ -89,10 +100,32 @@ class JobCatalog(Protocol):
         ...
 
 
+class JobClaims(Protocol):
+    """Who works on which import job. Both are transactions."""
+
+    async def claim(self, job_id: str, *, worker: str) -> ImportJob:
+        """Gives a job to a worker under a new fence, one attempt later. Raises IllegalMoveError when it has ended."""
+        ...
+
+    async def let_go(self, job_id: str, *, fence: int) -> None:
+        """Takes the job from a worker that stops in good order: its attempt does not count.
+
+        Does nothing when another has claimed the job since, or it has ended.
+        """
+        ...
+
+
 class ModelCatalog(Protocol):
     """The durable record of imported models."""
 
-    async def publish(self, model: ImportedModel, *, content_sha256: str, allowed_from: frozenset[Stage]) -> None:
+    async def publish(
+        self,
+        model: ImportedModel,
+        *,
+        content_sha256: str,
+        allowed_from: frozenset[Stage],
+        fence: int | None = None,
+    ) -> None:
         """In one transaction: makes the model visible, its job Completed, and its artifact known by its content.
 
         Raises IllegalMoveError, also when the job has released its artifact.
@@ -119,7 +152,7 @@ class ArtifactCatalog(Protocol):
     one is a transaction on the artifact.
     """
 
-    async def share(self, job_id: str, content_sha256: str) -> SharedArtifact | None:
+    async def share(self, job_id: str, content_sha256: str, *, fence: int | None = None) -> SharedArtifact | None:
         """Makes a job hold a published artifact of this content, of the job's own account, region and key.
 
         None: there is no such artifact, and the job holds none but its own. Asked again, it answers for the present.
@@ -127,7 +160,7 @@ class ArtifactCatalog(Protocol):
         """
         ...
 
-    async def release(self, job_id: str) -> Sequence[str]:
+    async def release(self, job_id: str, *, fence: int | None = None) -> Sequence[str]:
         """Takes a job's artifacts and wrapped key from it for good; returns the artifacts whose bytes may go.
 
         Raises IllegalMoveError when the job has ended: its artifact is its model's then.

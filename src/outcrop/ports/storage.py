@@ -137,7 +137,14 @@ class VaultStaging(Protocol):
     """
 
     async def begin(self, artifact_id: str, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
-        """Begins a staged file anew; an earlier upload of the same file is given up."""
+        """Begins a staged file anew, beside earlier uploads of the same file.
+
+        Its parts are of `part_bytes`, or a multiple of it if that suits the vault better: the upload says.
+        """
+        ...
+
+    async def give_up(self, upload: Upload) -> None:
+        """Removes an upload that will not be finished; does nothing when there is none."""
         ...
 
     async def is_open(self, upload: Upload) -> bool:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from outcrop.arn import Arn, ResourceKind, Tenant
@@ -33,6 +33,15 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkUse:
+    """An import, and the network that it named."""
+
+    network: Network
+    job_id: str
+    has_ended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImportRequest:
     """What the caller of CreateModelImportJob asked for; never changes afterwards."""
 
@@ -55,6 +64,18 @@ class StageEntry:
     at: datetime
 
 
+MARK_EVERY = timedelta(seconds=1)
+MARKS_KEPT = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """How many bytes of a stage were done at a moment, UTC."""
+
+    at: datetime
+    bytes_done: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """How far the current stage is. Bytes are those of the source; both are 0 where a stage moves none."""
@@ -63,6 +84,8 @@ class Progress:
     bytes_total: int = 0
     entries: tuple[StageEntry, ...]
     """Every stage that the job came to, the present one last."""
+    marks: tuple[Mark, ...] = ()
+    """The last counts of this stage that were told, a second apart, oldest first: what a rate is made from."""
 
     @property
     def stage_started_at(self) -> datetime:
@@ -74,6 +97,13 @@ class Progress:
         if stage is self.entries[-1].stage:
             return self
         return Progress(bytes_total=self.bytes_total, entries=(*self.entries, StageEntry(stage=stage, at=at)))
+
+    def counted(self, bytes_done: int, at: datetime | None) -> Progress:
+        """Returns the progress after a count of the stage's bytes, which never goes down; `at` is when it was made."""
+        done = max(self.bytes_done, bytes_done)
+        is_near = at is None or (self.marks and at - self.marks[-1].at < MARK_EVERY)
+        marks = self.marks if is_near or at is None else (*self.marks, Mark(at=at, bytes_done=done))[-MARKS_KEPT:]
+        return replace(self, bytes_done=done, marks=marks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +129,12 @@ class ImportJob:
     """The model's wrapped copy of the data key while the import runs; handed to the model at the end."""
     shared_artifact_id: str | None = None
     """The artifact of an earlier import, where this one found its content stored already."""
+    worker: str | None = None
+    """Who works on the job, or did at last; None before anybody did."""
+    attempts: int = 0
+    """How many times work on the present stage was begun; more than one means that workers died over it."""
+    fence: int = 0
+    """Counts the workers that had the job; who has not the newest number may write nothing of it."""
 
     @property
     def arn(self) -> str:
@@ -124,6 +160,8 @@ class JobNote:
     """What a running job tells of itself; None leaves what is known. `bytes_done` never goes down within a stage."""
 
     bytes_done: int | None = None
+    counted_at: datetime | None = None
+    """When `bytes_done` was counted, UTC; without it the count makes no rate."""
     bytes_total: int | None = None
     report: JsonObject | None = None
     wrapped_key: bytes | None = field(default=None, repr=False)

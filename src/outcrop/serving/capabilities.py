@@ -54,7 +54,9 @@ class Capabilities:
     keeps_stop_text: bool = False
     """Whether replies still hold the stop string that ended them, which OpenAI's never do."""
     takes_content_parts: bool = True
-    """Whether a message may be several text parts; otherwise they are joined by line breaks, as vLLM does."""
+    """Whether a message may be several text parts; otherwise they are joined by line breaks, as vLLM does.
+
+    Parts with an image among them stay parts."""
     takes_text_beside_tool_calls: bool = True
     """Whether a message may both say something and call tools; otherwise it becomes two."""
     tool_members: JsonObject = field(default_factory=dict)

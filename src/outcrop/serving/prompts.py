@@ -54,6 +54,10 @@ class Prompts:
         """Whether the model's chat template tells it of tools. Raises as `count` does."""
         return (await self._counter(model)).takes_tools
 
+    async def takes_images(self, model: ServableModel) -> bool:
+        """Whether the model sees. Raises as `count` does."""
+        return (await self._counter(model)).takes_images
+
     async def _counter(self, model: ServableModel) -> PromptCounter:
         found = self._kept.get(model.arn)
         if found is not None:

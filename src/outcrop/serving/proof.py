@@ -70,22 +70,23 @@ async def prove(engine: RunningEngine, facts: ModelFacts, *, capabilities: Capab
 
     Where the engine offers log probabilities they must be finite. Where it does not, a second request samples one
     token: sampling from NaN or infinity fails, while the greedy choice among them is a token like any other.
+    A model that says nothing gets a second chance, since some begin with their end where a prompt does not suit them.
     """
+    subject = _Subject(engine, facts, capabilities)
     schema = Schema.CHAT if facts.is_instruct else Schema.COMPLETION
     has_logprobs = Feature.LOGPROBS in capabilities.features
-    asks: dict[str, JsonValue] = {"logprobs": True if schema is Schema.CHAT else 1} if has_logprobs else {}
     began = clock.monotonic()
-    greedy = await _generate(
-        engine, _request(schema, Sampling(max_tokens=MAX_TOKENS, temperature=0), asks), facts, capabilities
-    )
+    greedy = await subject.generate(schema, MAX_TOKENS, temperature=0, has_logprobs=has_logprobs)
     seconds = clock.monotonic() - began
     if has_logprobs:
         _require_finite(greedy.logprobs)
     else:
-        await _generate(engine, _request(schema, Sampling(max_tokens=1, temperature=1), {}), facts, capabilities)
+        await subject.require_sampling(schema)
+    if not greedy.text:
+        greedy = await subject.second_chance(greedy)
     return {
         "engine": engine.description,
-        "schema": str(schema),
+        "schema": str(greedy.schema),
         "prompt": PROMPT,
         "text": greedy.text,
         "input_tokens": greedy.input_tokens,
@@ -97,31 +98,77 @@ async def prove(engine: RunningEngine, facts: ModelFacts, *, capabilities: Capab
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Generated:
-    text: JsonValue
+    schema: Schema
+    text: str
+    """What was said, or thought: a reasoning model may not come to its answer."""
     input_tokens: int
     output_tokens: int
     logprobs: tuple[float, ...]
 
 
-async def _generate(
-    engine: RunningEngine, request: InvokeRequest, facts: ModelFacts, capabilities: Capabilities
-) -> _Generated:
-    asked = engine_request(request, capabilities, facts)
-    try:
-        reply = await engine.post(asked.path, asked.body)
-    except (ModelFailedError, ModelTimeoutError) as error:
-        raise ProofFailedError(f"the model does not generate on {engine.description}: {error.message}") from error
-    # Reading it as every user's reply is read proves that the reply is whole.
-    read = answer(request, reply, capabilities, ReplyIdentity(id="0" * 32, created=0, model="proof"))
-    if read.output_tokens < 1:
-        raise ProofFailedError(f"the model generated nothing on {engine.description}")
-    is_chat = request.schema is Schema.CHAT
-    return _Generated(
-        text=_at(reply, "choices", 0, *(("message", "content") if is_chat else ("text",))),
-        input_tokens=read.input_tokens,
-        output_tokens=read.output_tokens,
-        logprobs=tuple(_logprobs(reply, is_chat=is_chat)),
-    )
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    engine: RunningEngine
+    facts: ModelFacts
+    capabilities: Capabilities
+
+    async def generate(
+        self, schema: Schema, max_tokens: int, *, temperature: float, has_logprobs: bool = False
+    ) -> _Generated:
+        """Generates once. Raises ProofFailedError, EngineError."""
+        try:
+            return await self._ask(schema, max_tokens, temperature, has_logprobs=has_logprobs)
+        except (ModelFailedError, ModelTimeoutError) as error:
+            raise ProofFailedError(
+                f"the model does not generate on {self.engine.description}: {error.message}"
+            ) from error
+
+    async def require_sampling(self, schema: Schema) -> None:
+        """Samples a token. Raises ProofFailedError, EngineError."""
+        try:
+            await self._ask(schema, 1, 1, has_logprobs=False)
+        except ModelFailedError as error:
+            raise ProofFailedError(
+                f"no token can be sampled from the model on {self.engine.description}, though the likeliest can be "
+                f"told: its weights hold NaN or infinity, or lead to them ({error.message})"
+            ) from error
+        except ModelTimeoutError as error:
+            raise ProofFailedError(
+                f"the model does not sample on {self.engine.description}: {error.message}"
+            ) from error
+
+    async def second_chance(self, silent: _Generated) -> _Generated:
+        """Lets a chat model continue the text, and any other model sample. Raises ProofFailedError, EngineError."""
+        is_chat = silent.schema is Schema.CHAT
+        has_logprobs = Feature.LOGPROBS in self.capabilities.features
+        again = await self.generate(
+            Schema.COMPLETION, MAX_TOKENS, temperature=0 if is_chat else 1, has_logprobs=has_logprobs
+        )
+        if not again.text:
+            raise ProofFailedError(
+                f"the model generated no text on {self.engine.description}: of {silent.output_tokens} and of "
+                f"{again.output_tokens} tokens, all were special ones, such as padding or the end of the text"
+            )
+        return again
+
+    async def _ask(self, schema: Schema, max_tokens: int, temperature: float, *, has_logprobs: bool) -> _Generated:
+        options: dict[str, JsonValue] = {"logprobs": True if schema is Schema.CHAT else 1} if has_logprobs else {}
+        request = _request(schema, Sampling(max_tokens=max_tokens, temperature=temperature), options)
+        asked = engine_request(request, self.capabilities, self.facts)
+        reply = await self.engine.post(asked.path, asked.body)
+        # Reading it as every user's reply is read proves that the reply is whole.
+        read = answer(request, reply, self.capabilities, ReplyIdentity(id="0" * 32, created=0, model="proof"))
+        if read.output_tokens < 1:
+            raise ProofFailedError(f"the model generated nothing on {self.engine.description}")
+        is_chat = schema is Schema.CHAT
+        places = [("message", "reasoning_content"), ("message", "content")] if is_chat else [("text",)]
+        return _Generated(
+            schema=schema,
+            text="".join(said for place in places if isinstance(said := _at(reply, "choices", 0, *place), str)),
+            input_tokens=read.input_tokens,
+            output_tokens=read.output_tokens,
+            logprobs=tuple(_logprobs(reply, is_chat=is_chat)),
+        )
 
 
 def _request(schema: Schema, sampling: Sampling, options: JsonObject) -> InvokeRequest:

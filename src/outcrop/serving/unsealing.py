@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from outcrop.artifact import envelope, keywrap
-from outcrop.artifact.engine_files import TEMPLATE_FILE, TEMPLATE_JSON, lacks_template_file, template_file
+from outcrop.artifact.engine_files import engine_files, read_first, read_next
 from outcrop.artifact.manifest import MANIFEST_PATH, Manifest, ManifestFile, associated_data, file_path
 from outcrop.errors import IntegrityError
 from outcrop.ports import Buffer, KeyService, LocalReads, Vault, WriteAt
@@ -62,13 +62,13 @@ class OpenArtifact:
         self._reading = reading
         self._data_key = data_key
         self._added = added or {}
-        """Files that the model does not have, and an engine needs."""
+        """Files that an engine needs, and the model does not have, or has otherwise."""
         self._places = asyncio.Semaphore(PARALLEL_RUNS)
 
     @property
     def files(self) -> Sequence[tuple[str, int]]:
         """Path and plaintext size in bytes of each file that an engine is to see."""
-        own = [(file.path, file.size_bytes) for file in self.manifest.files]
+        own = [(file.path, file.size_bytes) for file in self.manifest.files if file.path not in self._added]
         return own + [(path, len(data)) for path, data in self._added.items()]
 
     async def unseal(self, path: str, write: WriteAt) -> None:
@@ -215,7 +215,7 @@ async def open_artifact(model: ServableModel, reading: Reading) -> OpenArtifact:
 
 
 async def _added_files(artifact: OpenArtifact) -> Mapping[str, bytes]:
-    if not lacks_template_file(dict(artifact.files)):
-        return {}
-    template = template_file(await artifact.read(TEMPLATE_JSON))
-    return {} if template is None else {TEMPLATE_FILE: template}
+    paths = [path for path, _ in artifact.files]
+    contents = {path: await artifact.read(path) for path in read_first(paths)}
+    contents |= {path: await artifact.read(path) for path in read_next(paths, contents)}
+    return engine_files(paths, contents)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
 
 from rich.console import Console
 
 from outcrop.app.connect import any_server, running_server, source_uri
+from outcrop.errors import UnavailableError
 from outcrop.settings import Settings
 from outcrop.terminal.follow import follow
+from outcrop.terminal.watching import states_of
 
 
 def import_model(
@@ -33,14 +34,22 @@ def import_model(
         console.print(f"job {created['jobArn']}", highlight=False)
         if not is_followed and not is_ours:
             return True
-        return _completed(follow(lambda: server.progress(created["jobArn"]), console))
+        return _followed(created["jobArn"], settings, console, away=_raise if is_ours else None)
 
 
 def watch(settings: Settings, job: str) -> bool:
-    """Shows an import until it ends; returns whether it completed."""
-    server = running_server(settings)
-    return _completed(follow(lambda: server.progress(job), Console()))
+    """Shows an import until it ends, also across restarts of the server; returns whether it completed."""
+    return _followed(job, settings, Console())
 
 
-def _completed(state: Mapping[str, Any]) -> bool:
-    return bool(state["status"] == "Completed")
+def _followed(job: str, settings: Settings, console: Console, away: Callable[[str], None] | None = None) -> bool:
+    def tell(_why: str) -> None:
+        console.print("The server is away; this goes on when it is back.", style="dim")
+
+    states = states_of(job, lambda: running_server(settings), away=away or tell)
+    return bool(follow(states, console)["status"] == "Completed")
+
+
+def _raise(why: str) -> None:
+    """A server of this command's own does not come back."""
+    raise UnavailableError("the server of this import", f"{why}; serve.log in the data folder says more")

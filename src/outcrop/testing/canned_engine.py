@@ -2,8 +2,10 @@
 
 Run as a process, by `--engine-command` and the program that `install` writes; it needs the standard library only and
 starts in a twentieth of a second. What it answers is the SHA-256 of the model's folder, so that whoever asks a model
-knows whether its bytes are still those that were imported. A model whose configuration says `"canned_engine": "refuse"`
-it cannot load.
+knows whether its bytes are still those that were imported.
+
+A model's configuration may tell it how to load: `"canned_engine": "refuse"` is a model that it cannot load, and
+`"canned_engine": "wait"` one that it loads once there is a file `go` in Outcrop's data folder.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -99,6 +102,8 @@ def serve(folder: Path, port: int) -> None:
     if config.get("canned_engine") == "refuse":
         sys.stderr.write("canned engine: this model is to be refused\n")
         sys.exit(REFUSED_STATUS)
+    while config.get("canned_engine") == "wait" and not Path("../../../go").exists():
+        time.sleep(0.02)
     handler = type("Handler", (_Handler,), {"words": (digest_of(folder), "is", "what", "I", "am.")})
     ThreadingHTTPServer(("127.0.0.1", port), handler).serve_forever()
 

@@ -38,6 +38,7 @@ class FakeCatalog:
         self.released: set[str] = set()
         """Ids of jobs that have released what they held."""
         self.jobs = FakeJobCatalog(self)
+        self.claims = FakeJobClaims(self)
         self.models = FakeModelCatalog(self)
         self.artifacts = FakeArtifactCatalog(self)
         self.tag_rows: dict[str, dict[str, str]] = {}
@@ -99,11 +100,12 @@ class FakeJobCatalog:
         allowed_from: frozenset[Stage],
         at: datetime,
         failure_message: str | None = None,
+        fence: int | None = None,
     ) -> ImportJob:
         """Moves a job to a stage. Raises IllegalMoveError when it stands in none of `allowed_from`."""
         job = self._catalog.job_rows.get(job_id)
-        if job is None or job.stage not in allowed_from:
-            raise IllegalMoveError(f"job {job_id} is in none of the stages that lead to {to}")
+        if job is None or job.stage not in allowed_from or fence not in (None, job.fence):
+            raise IllegalMoveError(f"job {job_id} is in none of the stages that lead to {to}, or is another worker's")
         moved = replace(
             job,
             stage=to,
@@ -112,20 +114,19 @@ class FakeJobCatalog:
             ended_at=at if to in ENDED else None,
             failure_message=failure_message,
             wrapped_key=None if to in ENDED else job.wrapped_key,
+            attempts=min(job.attempts, 1) if job.stage is not to and to not in ENDED else job.attempts,
         )
         self._catalog.job_rows[job_id] = moved
         return moved
 
-    async def record(self, job_id: str, note: JobNote) -> None:
+    async def record(self, job_id: str, note: JobNote, *, fence: int | None = None) -> None:
         """Keeps what a running job tells of itself. Raises IllegalMoveError when the job has ended."""
         job = self._catalog.job_rows.get(job_id)
-        if job is None or job.stage in ENDED:
-            raise IllegalMoveError(f"job {job_id} has ended")
-        progress = replace(
-            job.progress,
-            bytes_done=max(job.progress.bytes_done, note.bytes_done or 0),
-            bytes_total=job.progress.bytes_total if note.bytes_total is None else note.bytes_total,
-        )
+        if job is None or job.stage in ENDED or fence not in (None, job.fence):
+            raise IllegalMoveError(f"job {job_id} has ended, or is another worker's")
+        progress = job.progress if note.bytes_done is None else job.progress.counted(note.bytes_done, note.counted_at)
+        if note.bytes_total is not None:
+            progress = replace(progress, bytes_total=note.bytes_total)
         self._catalog.job_rows[job_id] = replace(
             job,
             progress=progress,
@@ -139,17 +140,48 @@ class FakeJobCatalog:
         return sorted(running, key=lambda job: (job.created_at, job.id))
 
 
+class FakeJobClaims:
+    """JobClaims on a dictionary."""
+
+    def __init__(self, catalog: FakeCatalog) -> None:
+        self._catalog = catalog
+
+    async def claim(self, job_id: str, *, worker: str) -> ImportJob:
+        """Gives a job to a worker under a new fence, one attempt later. Raises IllegalMoveError."""
+        job = self._catalog.job_rows.get(job_id)
+        if job is None or job.stage in ENDED:
+            raise IllegalMoveError(f"job {job_id} has ended")
+        claimed = replace(job, worker=worker, fence=job.fence + 1, attempts=job.attempts + 1)
+        self._catalog.job_rows[job_id] = claimed
+        return claimed
+
+    async def let_go(self, job_id: str, *, fence: int) -> None:
+        """Takes the job from a worker that stops in good order."""
+        job = self._catalog.job_rows[job_id]
+        if job.stage not in ENDED and job.fence == fence:
+            self._catalog.job_rows[job_id] = replace(job, fence=fence + 1, attempts=max(0, job.attempts - 1))
+
+
 class FakeModelCatalog:
     """ModelCatalog on a dictionary."""
 
     def __init__(self, catalog: FakeCatalog) -> None:
         self._catalog = catalog
 
-    async def publish(self, model: ImportedModel, *, content_sha256: str, allowed_from: frozenset[Stage]) -> None:
+    async def publish(
+        self,
+        model: ImportedModel,
+        *,
+        content_sha256: str,
+        allowed_from: frozenset[Stage],
+        fence: int | None = None,
+    ) -> None:
         """Makes the model visible and its job Completed. Raises IllegalMoveError."""
         if model.job_id in self._catalog.released:
             raise IllegalMoveError(f"job {model.job_id} has released its artifact")
-        await self._catalog.jobs.move(model.job_id, Stage.COMPLETED, allowed_from=allowed_from, at=model.created_at)
+        await self._catalog.jobs.move(
+            model.job_id, Stage.COMPLETED, allowed_from=allowed_from, at=model.created_at, fence=fence
+        )
         self._catalog.model_rows[model.id] = model
         self._catalog.artifact_rows.setdefault(
             model.artifact.artifact_id,
@@ -202,9 +234,9 @@ class FakeArtifactCatalog:
     def __init__(self, catalog: FakeCatalog) -> None:
         self._catalog = catalog
 
-    async def share(self, job_id: str, content_sha256: str) -> SharedArtifact | None:
+    async def share(self, job_id: str, content_sha256: str, *, fence: int | None = None) -> SharedArtifact | None:
         """Makes a job hold a published artifact of this content. Raises IllegalMoveError."""
-        job = self._unended(job_id)
+        job = self._unended(job_id, fence)
         if job_id in self._catalog.released:
             raise IllegalMoveError(f"job {job_id} has released its artifact")
         found: SharedArtifact | None = None
@@ -220,9 +252,9 @@ class FakeArtifactCatalog:
             self.is_last_holder(str(job.shared_artifact_id))
         return found
 
-    async def release(self, job_id: str) -> Sequence[str]:
+    async def release(self, job_id: str, *, fence: int | None = None) -> Sequence[str]:
         """Takes a job's artifacts and wrapped key from it; returns those whose bytes may go."""
-        job = self._unended(job_id)
+        job = self._unended(job_id, fence)
         self._catalog.released.add(job_id)
         self._catalog.job_rows[job_id] = replace(job, shared_artifact_id=None, wrapped_key=None)
         shared = job.shared_artifact_id
@@ -285,10 +317,10 @@ class FakeArtifactCatalog:
         ]
         return jobs + models
 
-    def _unended(self, job_id: str) -> ImportJob:
+    def _unended(self, job_id: str, fence: int | None) -> ImportJob:
         job = self._catalog.job_rows.get(job_id)
-        if job is None or job.stage in ENDED:
-            raise IllegalMoveError(f"job {job_id} has ended")
+        if job is None or job.stage in ENDED or fence not in (None, job.fence):
+            raise IllegalMoveError(f"job {job_id} has ended, or is another worker's")
         return job
 
 

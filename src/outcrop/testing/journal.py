@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from outcrop.errors import IllegalMoveError
 from outcrop.records import SealedPart, SealedSoFar, Upload
+from outcrop.testing.catalog import FakeCatalog
 
 
 class FakeCopyJournal:
     """CopyJournal on a dictionary."""
 
-    def __init__(self) -> None:
+    def __init__(self, catalog: FakeCatalog | None = None) -> None:
+        """Begins empty; with a catalog, fences are those of its jobs."""
+        self._catalog = catalog
         self.files: dict[tuple[str, str], SealedSoFar] = {}
 
-    async def begin(self, upload: Upload, header: bytes) -> None:
-        """Begins the record of a file."""
+    async def begin(self, upload: Upload, header: bytes, *, fence: int | None = None) -> None:
+        """Begins the record of a file. Raises IllegalMoveError."""
+        if self._catalog is not None and fence is not None:
+            job = self._catalog.job_rows.get(upload.artifact_id)
+            if job is None or job.fence != fence:
+                raise IllegalMoveError(f"job {upload.artifact_id} is another worker's")
         self.files[upload.artifact_id, upload.path] = SealedSoFar(upload=upload, header=header, parts={})
 
     async def add(self, upload: Upload, parts: Sequence[SealedPart]) -> None:

@@ -30,17 +30,19 @@ class FakeVault:
         self.staged.setdefault(artifact_id, {})[path] = data
 
     async def begin(self, artifact_id: str, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
-        """Begins a staged file anew; an earlier upload of the same file is given up."""
+        """Begins a staged file anew, beside earlier uploads of the same file."""
         if self.is_full:
             raise StorageError("the vault is full")
-        for other in [other for other in self.uploads if (other.artifact_id, other.path) == (artifact_id, path)]:
-            del self.uploads[other]
         self._begun += 1
         upload = Upload(
             artifact_id=artifact_id, path=path, id=f"u{self._begun}", size_bytes=size_bytes, part_bytes=part_bytes
         )
         self.uploads[upload] = {}
         return upload
+
+    async def give_up(self, upload: Upload) -> None:
+        """Removes an upload that will not be finished."""
+        self.uploads.pop(upload, None)
 
     async def is_open(self, upload: Upload) -> bool:
         """Says whether parts may be added."""

@@ -11,7 +11,7 @@ from outcrop.access.throttle import Throttle
 from outcrop.api.calls import Call
 from outcrop.api.permissions import Permissions
 from outcrop.api.services import Services
-from outcrop.ports import Clock
+from outcrop.ports import Clock, Networks
 from outcrop.records import NO_QUOTAS, Caller, ServableModel
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
@@ -19,6 +19,7 @@ from outcrop.serving.prompts import OpenedArtifact, Prompts
 from outcrop.testing.catalog import FakeCatalog
 from outcrop.testing.clock import FakeClock
 from outcrop.testing.keys import FakeKeyService
+from outcrop.testing.networks import FakeNetworks
 from outcrop.testing.null_host import NullHost
 from outcrop.testing.vault import FakeVault
 
@@ -40,7 +41,9 @@ class Started:
         """Does nothing."""
 
 
-def sample_services(*, host: NullHost | None = None, clock: Clock | None = None) -> Services:
+def sample_services(
+    *, host: NullHost | None = None, clock: Clock | None = None, networks: Networks | None = None
+) -> Services:
     """Services on fakes, everything allowed."""
     catalog, time = FakeCatalog(), clock or FakeClock()
     return Services(
@@ -49,6 +52,7 @@ def sample_services(*, host: NullHost | None = None, clock: Clock | None = None)
         tags=catalog.tags,
         vault=FakeVault(),
         keys=FakeKeyService(),
+        networks=networks or FakeNetworks(),
         job_engine=Started(),
         fleet=Fleet(host or NullHost(), time, FleetLimits()),
         capabilities=Capabilities(engine="none", features=frozenset()),

@@ -117,3 +117,11 @@ def test_images_make_a_count_inexact() -> None:
     )
 
     assert "image" in count.why_not_exact
+
+
+def test_a_model_with_eyes_says_so_in_its_configuration() -> None:
+    """Each vision model of transformers has a section for them."""
+    seeing = {"config.json": b'{"model_type": "mllama", "vision_config": {}}'}
+
+    assert PromptCounter({**contents(), **seeing}).takes_images
+    assert not PromptCounter(contents()).takes_images

@@ -96,6 +96,9 @@ def test_events_end_with_the_job(client_as: Callable[[Tenant | None], TestClient
         answer = client_as(TENANT).get(f"/outcrop/import-jobs/{identifier}/events")
 
         assert (answer.status_code, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
-        assert answer.text.startswith("event: progress\ndata: {")
+        assert "\nevent: end\ndata: {" in answer.text
         assert '"failureMessage": "why"' in answer.text
+        last_id = answer.text.partition("id: ")[2].partition("\n")[0]
+        again = client_as(TENANT).get(f"/outcrop/import-jobs/{identifier}/events", headers={"last-event-id": last_id})
+        assert (again.status_code, again.content) == (204, b"")
     assert client_as(None).get("/outcrop/import-jobs/job-1/events").status_code == 403

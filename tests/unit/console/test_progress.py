@@ -11,12 +11,9 @@ from outcrop.testing.clock import BEGIN
 
 
 def test_rate_and_time_left_are_of_the_stage() -> None:
-    """Bytes of this stage over its seconds, and what is left at that rate."""
-    job = replace(
-        sample_job(),
-        stage=Stage.COPY,
-        progress=Progress(bytes_done=300, bytes_total=1000, entries=(StageEntry(stage=Stage.COPY, at=BEGIN),)),
-    )
+    """What was done of this stage lately, and what is left at that rate."""
+    begun = Progress(bytes_total=1000, entries=(StageEntry(stage=Stage.COPY, at=BEGIN),))
+    job = replace(sample_job(), stage=Stage.COPY, progress=begun.counted(0, BEGIN).counted(300, None))
 
     told = progress_of(job, BEGIN + timedelta(seconds=3))
 

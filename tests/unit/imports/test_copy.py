@@ -4,7 +4,8 @@ import base64
 import hashlib
 import random
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -19,8 +20,8 @@ from outcrop.imports import copy
 from outcrop.imports.copy import copy_files, make_data_key, open_data_key
 from outcrop.imports.progress import ByteCounter
 from outcrop.imports.verify import verify_files
-from outcrop.ports import ByteSink
-from outcrop.records import Checksum, ChecksumType, ImportJob, SourceObject, Stage
+from outcrop.ports import ByteSink, PartWriter
+from outcrop.records import Checksum, ChecksumType, ImportJob, SealedPart, SourceObject, Stage, Upload
 from outcrop.testing.store import FakeObjectStore
 
 pytestmark = pytest.mark.anyio
@@ -70,7 +71,7 @@ class Copies:
     def counter(self, job: ImportJob) -> ByteCounter:
         """Counts for nobody."""
         return ByteCounter(
-            jobs=self.world.catalog.jobs, clock=self.world.clock, job_id=job.id, done=0, total=sum(SIZES.values())
+            jobs=self.world.catalog.jobs, clock=self.world.clock, job=job, done=0, total=sum(SIZES.values())
         )
 
     async def opened(self, path: str) -> bytes:
@@ -136,6 +137,38 @@ async def test_after_a_kill_only_what_is_missing_is_read() -> None:
     assert read_again == len(WEIGHTS) - sum(envelope.plain_start(n + 1) - envelope.plain_start(n) for n in recorded)
     assert await copies.opened("model.safetensors") == WEIGHTS
     assert base64.b64decode(files[2].crc64nvme) == checksums.crc64nvme(WEIGHTS).to_bytes(8, "big")
+
+
+async def test_a_part_is_recorded_after_it_was_synced() -> None:
+    """Between a part's end and its record, the file is synced: what the journal says is there after a power cut."""
+    copies, happened = Copies(), list[tuple[str, str, int]]()
+    vault, journal = copies.world.vault, copies.world.journal
+    finished_part, sync, add = vault.part, vault.sync, journal.add
+
+    @contextmanager
+    def part(upload: Upload, number: int) -> Iterator[PartWriter]:
+        with finished_part(upload, number) as writer:
+            yield writer
+        happened.append(("written", upload.id, number))
+
+    async def synced(upload: Upload) -> None:
+        # What is written while a sync goes on may have missed it.
+        happened.append(("sync", upload.id, 0))
+        await sync(upload)
+
+    async def added(upload: Upload, parts: Sequence[SealedPart]) -> None:
+        happened.extend(("recorded", upload.id, each.number) for each in parts)
+        await add(upload, parts)
+
+    vault.part, vault.sync, journal.add = part, synced, added  # type: ignore[method-assign, assignment]
+    await copies.copy()
+
+    recorded = [event for event in happened if event[0] == "recorded"]
+    assert len(recorded) == 15
+    for event in recorded:
+        _, upload, number = event
+        written = happened.index(("written", upload, number))
+        assert ("sync", upload, 0) in happened[written : happened.index(event)]
 
 
 async def test_a_copy_that_was_whole_is_not_read_again() -> None:
@@ -267,15 +300,16 @@ async def test_bytes_that_were_damaged_on_the_way_are_read_again() -> None:
     begun = []
     begin = copies.world.journal.begin
 
-    async def watched(upload: object, header: bytes) -> None:
+    async def watched(upload: object, header: bytes, *, fence: int | None) -> None:
         begun.append(header)
-        await begin(upload, header)
+        await begin(upload, header, fence=fence)
 
     copies.world.journal.begin = watched  # type: ignore[method-assign]
     await copies.copy()
 
     assert await copies.opened("model.safetensors") == WEIGHTS
     assert len(begun) == len(set(begun)) == len(SIZES) + 1
+    assert copies.world.vault.uploads == {}, "what was damaged takes no space"
 
 
 async def test_the_entry_has_the_sha256_of_each_run() -> None:

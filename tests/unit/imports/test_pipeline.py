@@ -10,7 +10,13 @@ import pytest
 from tests.samples import TENANT, sample_job, sample_reading
 
 from outcrop.artifact.host import ANYWHERE, Host
-from outcrop.errors import EngineError, OutcropError, ProofFailedError, SourceChangedError, UnavailableError
+from outcrop.errors import (
+    EngineError,
+    OutcropError,
+    ProofFailedError,
+    SourceChangedError,
+    UnavailableError,
+)
 from outcrop.imports.job import ENDED
 from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
@@ -41,7 +47,6 @@ class World:
 
     store: FakeObjectStore
     vault: FakeVault = field(default_factory=FakeVault)
-    journal: FakeCopyJournal = field(default_factory=FakeCopyJournal)
     keys: FakeKeyService = field(default_factory=FakeKeyService)
     catalog: FakeCatalog = field(default_factory=FakeCatalog)
     clock: FakeClock = field(default_factory=FakeClock)
@@ -49,6 +54,9 @@ class World:
     retired: list[str] = field(default_factory=list)
     prove: Callable[[ServableModel, ModelFacts], Awaitable[JsonObject]] | None = None
     host: Host = ANYWHERE
+
+    def __post_init__(self) -> None:
+        self.journal = FakeCopyJournal(self.catalog)
 
     def tools(self) -> ImportTools:
         """The tools of this world's imports."""
@@ -65,12 +73,13 @@ class World:
         made = iter(range(1000))
         return ImportTools(
             jobs=self.catalog.jobs,
+            claims=self.catalog.claims,
             models=self.catalog.models,
             artifacts=self.catalog.artifacts,
             vault=self.vault,
             staging=self.vault,
             journal=self.journal,
-            keys=self.keys,
+            keys_of=lambda _job: self.keys,
             clock=self.clock,
             open_source=open_source,
             prove=self.prove or prove,
@@ -78,6 +87,8 @@ class World:
             host=self.host,
             random_bytes=lambda count: hashlib.shake_256(str(next(made)).encode()).digest(count),
             profile="outcrop",
+            worker="here",
+            most_attempts=3,
             outage_s=60,
             runs_in_memory=asyncio.Semaphore(4),
         )
@@ -168,9 +179,9 @@ async def test_no_record_holds_the_key(world: World) -> None:
     wrapped: list[bytes] = []
     record = world.catalog.jobs.record
 
-    async def spy(job_id: str, note: object) -> None:
+    async def spy(job_id: str, note: object, *, fence: int | None) -> None:
         wrapped.extend([note.wrapped_key] if note.wrapped_key else [])
-        await record(job_id, note)
+        await record(job_id, note, fence=fence)
 
     world.catalog.jobs.record = spy
     await world.run()

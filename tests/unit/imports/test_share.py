@@ -83,12 +83,13 @@ class World:
 
         return ImportTools(
             jobs=self.catalog.jobs,
+            claims=self.catalog.claims,
             models=self.catalog.models,
             artifacts=self.catalog.artifacts,
             vault=self.vault,
             staging=self.vault,
             journal=self.journal,
-            keys=self.keys,
+            keys_of=lambda _job: self.keys,
             clock=FakeClock(),
             open_source=open_source,
             prove=prove,
@@ -96,6 +97,8 @@ class World:
             host=ANYWHERE,
             random_bytes=self.random_bytes,
             profile="outcrop",
+            worker="here",
+            most_attempts=10,
             outage_s=60,
             runs_in_memory=asyncio.Semaphore(4),
         )

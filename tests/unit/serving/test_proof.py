@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -108,7 +109,7 @@ async def test_without_log_probabilities_a_token_is_sampled(clock: TurnedClock, 
     refusal = ModelFailedError("it failed", original_status=500, resource_name="label")
     engine = ScriptedEngine(chat_reply(), refusal)
 
-    with pytest.raises(ProofFailedError, match="the model does not generate on null engine 1: it failed"):
+    with pytest.raises(ProofFailedError, match=r"no token can be sampled .* null engine 1.* NaN or infinity"):
         await prove(engine, facts, capabilities=engine_transformers.CAPABILITIES, clock=clock)
 
     assert engine.posted[1][1]["generation_config"] == '{"do_sample": true, "temperature": 1}'
@@ -116,10 +117,60 @@ async def test_without_log_probabilities_a_token_is_sampled(clock: TurnedClock, 
 
 async def test_a_model_that_generates_nothing_is_refused(clock: TurnedClock, facts: ModelFacts) -> None:
     """At least one token must come."""
-    silent = {**chat_reply([-1.0]), "usage": {"prompt_tokens": 3, "completion_tokens": 0}}
+    nothing = {**chat_reply([-1.0]), "usage": {"prompt_tokens": 3, "completion_tokens": 0}}
 
     with pytest.raises(ProofFailedError, match="generated nothing on null engine 1"):
-        await prove(ScriptedEngine(silent), facts, capabilities=engine_vllm.CAPABILITIES, clock=clock)
+        await prove(ScriptedEngine(nothing), facts, capabilities=engine_vllm.CAPABILITIES, clock=clock)
+
+
+def silent(reply: JsonObject) -> JsonObject:
+    """The same without a word."""
+    (choice,) = json.loads(json.dumps(reply))["choices"]
+    said = {"message": {**choice["message"], "content": ""}} if "message" in choice else {"text": ""}
+    return {**reply, "choices": [{**choice, **said}]}
+
+
+async def test_a_chat_model_that_says_nothing_may_continue_a_text(clock: TurnedClock, facts: ModelFacts) -> None:
+    """The evidence is then of the completion."""
+    engine = ScriptedEngine(silent(chat_reply([-1.0])), completion_reply([-0.5]))
+
+    evidence = await prove(engine, facts, capabilities=engine_vllm.CAPABILITIES, clock=clock)
+
+    assert engine.posted[1][1]["temperature"] == 0
+    assert (evidence["schema"], evidence["text"]) == ("OpenAICompletion", "hello")
+
+
+async def test_a_base_model_that_says_nothing_may_sample(clock: TurnedClock, facts: ModelFacts) -> None:
+    """What follows a bare sentence may well be the end of the text."""
+    engine = ScriptedEngine(silent(completion_reply([-1.0])), completion_reply([-0.5]))
+
+    base = replace(facts, is_instruct=False)
+    evidence = await prove(engine, base, capabilities=engine_vllm.CAPABILITIES, clock=clock)
+
+    assert (engine.posted[1][1]["temperature"], evidence["text"]) == (1, "hello")
+
+
+async def test_a_model_that_never_says_a_word_is_refused(clock: TurnedClock, facts: ModelFacts) -> None:
+    """Tokens alone prove nothing: all of them may be padding, as those of weights that are all zero."""
+    engine = ScriptedEngine(silent(chat_reply([-1.0])), silent(completion_reply([-0.5])))
+
+    with pytest.raises(ProofFailedError, match="generated no text on null engine 1"):
+        await prove(engine, facts, capabilities=engine_vllm.CAPABILITIES, clock=clock)
+
+
+async def test_thoughts_are_words(clock: TurnedClock, facts: ModelFacts) -> None:
+    """A reasoning model has not come to its answer after so few tokens."""
+    (choice,) = json.loads(json.dumps(chat_reply([-1.0])))["choices"]
+    thinking = {**choice, "message": {"role": "assistant", "content": None, "reasoning_content": "hm"}}
+
+    evidence = await prove(
+        ScriptedEngine({"choices": [thinking], "usage": USAGE}),
+        facts,
+        capabilities=engine_vllm.CAPABILITIES,
+        clock=clock,
+    )
+
+    assert evidence["text"] == "hm"
 
 
 async def test_a_model_that_takes_too_long_is_refused(clock: TurnedClock, facts: ModelFacts) -> None:

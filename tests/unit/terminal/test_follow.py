@@ -11,7 +11,6 @@ from tests.samples import sample_job
 
 from outcrop.console.progress import progress_of
 from outcrop.records import Progress, Stage
-from outcrop.terminal import follow as following
 from outcrop.terminal.follow import follow
 from outcrop.testing.clock import BEGIN
 
@@ -38,15 +37,13 @@ def states(end: Stage, failure: str | None = None) -> Iterator[Mapping[str, Any]
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+def shown() -> Callable[..., str]:
     """Follows a job to its end; returns everything that was written."""
-    monkeypatch.setattr(following, "POLL_S", 0)
 
     def run(end: Stage, failure: str | None = None, *, is_terminal: bool) -> str:
         output = io.StringIO()
         console = Console(file=output, force_terminal=is_terminal, width=110, color_system=None)
-        told = states(end, failure)
-        follow(lambda: next(told), console)
+        follow(states(end, failure), console)
         return output.getvalue()
 
     return run

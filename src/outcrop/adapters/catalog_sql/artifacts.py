@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from outcrop.adapters.catalog_sql.database import Database
+from outcrop.adapters.catalog_sql.jobs import under
 from outcrop.adapters.catalog_sql.tables import artifacts, import_jobs, imported_models
 from outcrop.arn import Arn, ResourceKind, Tenant
 from outcrop.crash_points import CrashPoint, reached
@@ -26,11 +27,11 @@ class SqlArtifactCatalog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def share(self, job_id: str, content_sha256: str) -> SharedArtifact | None:
+    async def share(self, job_id: str, content_sha256: str, *, fence: int | None = None) -> SharedArtifact | None:
         """Makes a job hold a published artifact of this content, of its own tenant and key. Raises IllegalMoveError."""
 
         def work(connection: sa.Connection) -> SharedArtifact | None:
-            job = require_holding(connection, job_id)
+            job = require_holding(connection, job_id, fence)
             candidates = connection.execute(
                 sa.select(artifacts)
                 .where(
@@ -54,15 +55,15 @@ class SqlArtifactCatalog:
         reached(CrashPoint.ARTIFACT_SHARED, "none" if shared is None else "held")
         return shared
 
-    async def release(self, job_id: str) -> Sequence[str]:
+    async def release(self, job_id: str, *, fence: int | None = None) -> Sequence[str]:
         """Takes a job's artifacts and wrapped key from it for good; returns those whose bytes may go.
 
         Raises:
-            IllegalMoveError: the job has ended.
+            IllegalMoveError: the job has ended, or is another worker's.
         """
 
         def work(connection: sa.Connection) -> Sequence[str]:
-            shared = _unended(connection, job_id).shared_artifact_id
+            shared = _unended(connection, job_id, fence).shared_artifact_id
             connection.execute(
                 import_jobs.update()
                 .where(import_jobs.c.id == job_id)
@@ -140,9 +141,9 @@ def keep(connection: sa.Connection, model: ImportedModel, content_sha256: str) -
         )
 
 
-def require_holding(connection: sa.Connection, job_id: str) -> sa.Row[Any]:
+def require_holding(connection: sa.Connection, job_id: str, fence: int | None = None) -> sa.Row[Any]:
     """Returns a job's row, locked. Raises IllegalMoveError when it has ended, or has released its artifact."""
-    row = _unended(connection, job_id)
+    row = _unended(connection, job_id, fence)
     if row.is_released:
         raise IllegalMoveError(f"job {job_id} has released its artifact: it is failing")
     return row
@@ -163,12 +164,14 @@ def is_last_holder(connection: sa.Connection, artifact_id: str) -> bool:
     return True
 
 
-def _unended(connection: sa.Connection, job_id: str) -> sa.Row[Any]:
+def _unended(connection: sa.Connection, job_id: str, fence: int | None) -> sa.Row[Any]:
     row = connection.execute(
-        sa.select(import_jobs).where(import_jobs.c.id == job_id, import_jobs.c.ended_at.is_(None)).with_for_update()
+        sa.select(import_jobs)
+        .where(import_jobs.c.id == job_id, import_jobs.c.ended_at.is_(None), *under(fence))
+        .with_for_update()
     ).one_or_none()
     if row is None:
-        raise IllegalMoveError(f"job {job_id} has ended")
+        raise IllegalMoveError(f"job {job_id} has ended, or is another worker's by now")
     return row
 
 

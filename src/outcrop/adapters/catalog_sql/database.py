@@ -64,6 +64,10 @@ class Database:
         # Also when it is cancelled, it is over when it returns: it cannot be committed after what its caller does next.
         return await in_thread(self._threads, lambda: _run(self.engine, work))
 
+    def transaction_here(self, work: Callable[[sa.Connection], Result]) -> Result:
+        """Runs `work` in one transaction in the calling thread, which it blocks. Raises UnavailableError."""
+        return _run(self.engine, work)
+
     async def read(self, work: Callable[[sa.Connection], Result]) -> Result:
         """Runs `work`, which only reads, on one snapshot of the database, in a thread. Raises UnavailableError."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, _run, self._reading, work)

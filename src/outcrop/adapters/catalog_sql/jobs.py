@@ -26,6 +26,7 @@ from outcrop.records import (
     ImportRequest,
     JobNote,
     ListQuery,
+    Mark,
     Network,
     Page,
     Progress,
@@ -36,6 +37,7 @@ from outcrop.records import (
 )
 
 _LARGE = frozenset({"report"})
+_PROGRESS = [import_jobs.c[name] for name in ("bytes_done", "bytes_total", "stage_entries", "marks")]
 
 _STAGES = {stage.value: stage for stage in Stage}
 
@@ -86,13 +88,13 @@ class SqlJobCatalog:
             rows = await lookup.rows(account=tenant.account, region=tenant.region, identifier=identifier)
         if not rows:
             raise NotFoundError(f"Could not find the model import job {identifier}.")
-        return _job_of(meant(rows, identifier))
+        return job_of(meant(rows, identifier))
 
     async def find(self, tenant: Tenant, query: ListQuery) -> Page[ImportJob]:
         """Returns a page of jobs, without their reports."""
         select = page_query(import_jobs, tenant, query, without=_LARGE)
         rows = await self._database.read(lambda connection: connection.execute(select).all())
-        return Page(items=tuple(_job_of(row) for row in rows[: query.limit]), has_more=len(rows) > query.limit)
+        return Page(items=tuple(job_of(row) for row in rows[: query.limit]), has_more=len(rows) > query.limit)
 
     async def move(
         self,
@@ -102,35 +104,42 @@ class SqlJobCatalog:
         allowed_from: frozenset[Stage],
         at: datetime,
         failure_message: str | None = None,
+        fence: int | None = None,
     ) -> ImportJob:
         """Moves a job to a stage. Raises IllegalMoveError when it stands in none of `allowed_from`."""
         row = await self._database.transaction(
             lambda connection: move_job(
-                connection, job_id, to, allowed_from=allowed_from, at=at, failure_message=failure_message
+                connection, job_id, to, allowed_from=allowed_from, at=at, failure_message=failure_message, fence=fence
             )
         )
         reached(CrashPoint.JOB_MOVED, to)
-        return _job_of(row)
+        return job_of(row)
 
-    async def record(self, job_id: str, note: JobNote) -> None:
+    async def record(self, job_id: str, note: JobNote, *, fence: int | None = None) -> None:
         """Keeps what a running job tells of itself. Raises IllegalMoveError when the job has ended."""
         values: dict[str, Any] = {}
-        if note.bytes_done is not None:
-            done = import_jobs.c.bytes_done
-            values["bytes_done"] = sa.case((done < note.bytes_done, note.bytes_done), else_=done)
         if note.bytes_total is not None:
             values["bytes_total"] = note.bytes_total
         if note.report is not None:
             values["report"] = note.report
         if note.wrapped_key is not None:
             values["wrapped_key"] = note.wrapped_key
-        update = (
-            import_jobs.update().where(import_jobs.c.id == job_id, import_jobs.c.ended_at.is_(None)).values(**values)
-        )
-        changed = await self._database.transaction(lambda connection: connection.execute(update).rowcount)
-        if changed == 0:
-            raise IllegalMoveError(f"job {job_id} has ended")
-        reached(CrashPoint.JOB_NOTED, "+".join(sorted(values)))
+        unended = (import_jobs.c.id == job_id, import_jobs.c.ended_at.is_(None), *under(fence))
+
+        def work(connection: sa.Connection) -> int:
+            counts: dict[str, Any] = {}
+            if note.bytes_done is not None:
+                # Held until the commit, so that of two workers that tell at once none sets the other's count back.
+                row = connection.execute(sa.select(*_PROGRESS).where(*unended).with_for_update()).one_or_none()
+                if row is None:
+                    return 0
+                counted = _progress_of(row).counted(note.bytes_done, note.counted_at)
+                counts = {"bytes_done": counted.bytes_done, "marks": _marks(counted)}
+            return connection.execute(import_jobs.update().where(*unended).values(**values, **counts)).rowcount
+
+        if await self._database.transaction(work) == 0:
+            raise IllegalMoveError(f"job {job_id} has ended, or is another worker's by now")
+        reached(CrashPoint.JOB_NOTED, "+".join(sorted(values)) or "bytes_done")
 
     async def unfinished(self) -> Sequence[ImportJob]:
         """Returns the unended jobs of all accounts, oldest first."""
@@ -140,7 +149,7 @@ class SqlJobCatalog:
             .order_by(import_jobs.c.created_at, import_jobs.c.id)
         )
         rows = await self._database.read(lambda connection: connection.execute(select).all())
-        return [_job_of(row) for row in rows]
+        return [job_of(row) for row in rows]
 
 
 def move_job(
@@ -151,6 +160,7 @@ def move_job(
     allowed_from: frozenset[Stage],
     at: datetime,
     failure_message: str | None = None,
+    fence: int | None = None,
 ) -> sa.Row[Any]:
     """Moves a job within a transaction; returns its row. Raises IllegalMoveError."""
     # Postgres holds the row for us; SQLite has let nobody else write since the transaction began.
@@ -161,12 +171,14 @@ def move_job(
         if found is None
         else connection.execute(
             import_jobs.update()
-            .where(import_jobs.c.id == job_id, import_jobs.c.stage.in_(sorted(allowed_from)))
+            .where(import_jobs.c.id == job_id, import_jobs.c.stage.in_(sorted(allowed_from)), *under(fence))
             .values(
                 stage=to,
                 modified_at=at,
                 ended_at=at if has_ended else None,
                 failure_message=failure_message,
+                # The first attempt at another stage; one that is entered again goes on counting.
+                attempts=min(found.attempts, 1) if found.stage != to and not has_ended else found.attempts,
                 **_progress_values(_progress_of(found).entered(to, at)),
                 # A job that has ended keeps no way to the weights: a model has its own copy, a failure none.
                 **({"wrapped_key": None} if has_ended else {}),
@@ -175,8 +187,13 @@ def move_job(
         ).one_or_none()
     )
     if row is None:
-        raise IllegalMoveError(f"job {job_id} is in none of the stages that lead to {to}")
+        raise IllegalMoveError(f"job {job_id} is in none of the stages that lead to {to}, or another worker's by now")
     return row
+
+
+def under(fence: int | None) -> list[sa.ColumnElement[bool]]:
+    """Returns the condition that a job's worker still has it; none for who is no worker."""
+    return [] if fence is None else [import_jobs.c.fence == fence]
 
 
 def _same_request(connection: sa.Connection, job: ImportJob) -> ImportJob | None:
@@ -194,7 +211,7 @@ def _same_request(connection: sa.Connection, job: ImportJob) -> ImportJob | None
         return None
     if row.request_sha256 != _request_sha256(job.request):
         raise ConflictError("The clientRequestToken was used before, with other parameters.")
-    return _job_of(row)
+    return job_of(row)
 
 
 def _request_sha256(request: ImportRequest) -> str:
@@ -277,10 +294,14 @@ def job_row(job: ImportJob) -> dict[str, Any]:
         "report": job.report,
         "wrapped_key": job.wrapped_key,
         "shared_artifact_id": job.shared_artifact_id,
+        "worker": job.worker,
+        "attempts": job.attempts,
+        "fence": job.fence,
     }
 
 
-def _job_of(row: sa.Row[Any]) -> ImportJob:
+def job_of(row: sa.Row[Any]) -> ImportJob:
+    """Returns the job of a row of its table."""
     return ImportJob(
         id=row.id,
         tenant=Tenant(account=row.account, region=row.region),
@@ -310,6 +331,9 @@ def _job_of(row: sa.Row[Any]) -> ImportJob:
         report=row.report,
         wrapped_key=row.wrapped_key,
         shared_artifact_id=row.shared_artifact_id,
+        worker=row.worker,
+        attempts=row.attempts,
+        fence=row.fence,
     )
 
 
@@ -318,7 +342,12 @@ def _progress_values(progress: Progress) -> dict[str, Any]:
         "bytes_done": progress.bytes_done,
         "bytes_total": progress.bytes_total,
         "stage_entries": [[entry.stage, entry.at.isoformat()] for entry in progress.entries],
+        "marks": _marks(progress),
     }
+
+
+def _marks(progress: Progress) -> list[tuple[str, int]]:
+    return [(mark.at.isoformat(), mark.bytes_done) for mark in progress.marks]
 
 
 def _progress_of(row: sa.Row[Any]) -> Progress:
@@ -328,4 +357,5 @@ def _progress_of(row: sa.Row[Any]) -> Progress:
         entries=tuple(
             [StageEntry(stage=_STAGES[stage], at=datetime.fromisoformat(at)) for stage, at in row.stage_entries]
         ),
+        marks=tuple([Mark(at=datetime.fromisoformat(at), bytes_done=done) for at, done in row.marks]),
     )

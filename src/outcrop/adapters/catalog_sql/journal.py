@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 import sqlalchemy as sa
 
 from outcrop.adapters.catalog_sql.database import Database
-from outcrop.adapters.catalog_sql.tables import copied_parts, copies
+from outcrop.adapters.catalog_sql.jobs import under
+from outcrop.adapters.catalog_sql.tables import copied_parts, copies, import_jobs
 from outcrop.crash_points import CrashPoint, reached
+from outcrop.errors import IllegalMoveError
 from outcrop.records import Piece, SealedPart, SealedSoFar, Upload
 
 
@@ -18,10 +20,12 @@ class SqlCopyJournal:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def begin(self, upload: Upload, header: bytes) -> None:
-        """Begins the record of a file; an earlier one of the same file is forgotten."""
+    async def begin(self, upload: Upload, header: bytes, *, fence: int | None = None) -> None:
+        """Begins the record of a file; an earlier one of the same file is forgotten. Raises IllegalMoveError."""
 
         def work(connection: sa.Connection) -> None:
+            if fence is not None:
+                _require_fence(connection, upload.artifact_id, fence)
             for table in (copied_parts, copies):
                 connection.execute(
                     table.delete().where(table.c.artifact_id == upload.artifact_id, table.c.path == upload.path)
@@ -92,6 +96,13 @@ class SqlCopyJournal:
 
         await self._database.transaction(work)
         reached(CrashPoint.COPIES_FORGOTTEN)
+
+
+def _require_fence(connection: sa.Connection, job_id: str, fence: int) -> None:
+    """Holds the job's row, so that nobody claims the job before this transaction is over. Raises IllegalMoveError."""
+    held = sa.select(import_jobs.c.id).where(import_jobs.c.id == job_id, *under(fence)).with_for_update()
+    if connection.execute(held).one_or_none() is None:
+        raise IllegalMoveError(f"job {job_id} is another worker's by now")
 
 
 def _row(upload: Upload, part: SealedPart) -> dict[str, object]:

@@ -25,17 +25,31 @@ class SqlModelCatalog:
         self._database = database
         self._by_id_or_name = Lookup(database, by_id_or_name(imported_models))
 
-    async def publish(self, model: ImportedModel, *, content_sha256: str, allowed_from: frozenset[Stage]) -> None:
+    async def publish(
+        self,
+        model: ImportedModel,
+        *,
+        content_sha256: str,
+        allowed_from: frozenset[Stage],
+        fence: int | None = None,
+    ) -> None:
         """In one transaction: makes the model visible, its job Completed, and its artifact known by its content.
 
         Raises:
-            IllegalMoveError: the job stands in none of the stages, or has released its artifact.
+            IllegalMoveError: the job stands in none of the stages, has released its artifact, or is another worker's.
         """
 
         def work(connection: sa.Connection) -> None:
             require_holding(connection, model.job_id)
             keep(connection, model, content_sha256)
-            move_job(connection, model.job_id, Stage.COMPLETED, allowed_from=allowed_from, at=model.created_at)
+            move_job(
+                connection,
+                model.job_id,
+                Stage.COMPLETED,
+                allowed_from=allowed_from,
+                at=model.created_at,
+                fence=fence,
+            )
             connection.execute(imported_models.insert().values(**_row_of(model)))
             if model.tags:
                 connection.execute(

@@ -72,11 +72,16 @@ import_jobs = sa.Table(
     sa.Column("wrapped_key", sa.LargeBinary),
     sa.Column("shared_artifact_id", sa.String(12)),
     sa.Column("is_released", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("marks", Document, nullable=False, server_default="[]"),
+    sa.Column("worker", sa.Text),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("fence", sa.BigInteger, nullable=False, server_default="0"),
     sa.UniqueConstraint("account", "region", "name", name="uq_import_jobs_name"),
     sa.UniqueConstraint("account", "region", "client_request_token", name="uq_import_jobs_token"),
     sa.Index("ix_import_jobs_created", "account", "region", "created_at", "id"),
     sa.Index("ix_import_jobs_stage", "account", "region", "stage", "created_at", "id"),
     sa.Index("ix_import_jobs_shared", "shared_artifact_id"),
+    sa.Index("ix_import_jobs_model", "model_id"),
 )
 
 # Two running imports cannot promise the same model name; after a failure the name is free again.
@@ -179,6 +184,15 @@ copied_parts = sa.Table(
     sa.Column("receipt", sa.Text, nullable=False),
     sa.Column("crc64nvme", sa.String(16), nullable=False),
     sa.Column("pieces", Document, nullable=False),
+)
+
+# Where the names of an import with a `vpcConfig` led when they were first needed; kept with the job, for good.
+network_pins = sa.Table(
+    "network_pins",
+    metadata,
+    sa.Column("job_id", sa.String(12), primary_key=True),
+    sa.Column("name", sa.String(255), primary_key=True),
+    sa.Column("addresses", Document, nullable=False),
 )
 
 

@@ -117,8 +117,10 @@ def _messages(message: JsonObject, capabilities: Capabilities) -> list[JsonObjec
     """Returns a message as the engine takes it: as one, or what it says apart from the tools that it calls."""
     content = message.get("content")
     if isinstance(content, list | tuple) and not capabilities.takes_content_parts:
-        content = "\n".join(str(part["text"]) for part in content if isinstance(part, Mapping))
-        message = {**message, "content": content}
+        texts = [part["text"] for part in content if isinstance(part, Mapping) and part.get("type") == "text"]
+        if len(texts) == len(content):
+            content = "\n".join(map(str, texts))
+            message = {**message, "content": content}
     if content and message.get("tool_calls") and not capabilities.takes_text_beside_tool_calls:
         calls = {member: value for member, value in message.items() if member != "content"}
         return [{"role": message["role"], "content": content}, calls]

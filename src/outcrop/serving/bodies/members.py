@@ -28,12 +28,12 @@ def filled_text(member: str, value: JsonValue) -> str:
 
 
 def integer(member: str, value: JsonValue, *, lowest: int) -> int:
-    """Returns a whole number."""
-    if not isinstance(value, int) or isinstance(value, bool):
+    """Returns a whole number; JSON's 7 and 7.0 are one, and some clients write all numbers as the latter."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:
         raise ValidationError(f"{member}: must be an integer")
     if value < lowest:
         raise ValidationError(f"{member}: must be at least {lowest}")
-    return value
+    return int(value)
 
 
 def number(member: str, value: JsonValue, *, lowest: float, highest: float) -> float:

@@ -8,10 +8,9 @@ from outcrop.errors import ValidationError
 from outcrop.records import JsonObject, JsonValue
 from outcrop.serving.bodies import members
 from outcrop.serving.capabilities import Feature
+from outcrop.serving.images import require_data_url, require_few
 
 ROLES = ("system", "user", "assistant", "tool")
-MAX_IMAGES = 3
-"""SPEC 10.3.3."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +28,7 @@ def read_messages(member: str, value: JsonValue) -> Messages:
         raise ValidationError(f"{member}: must not be empty")
     features: list[tuple[str, Feature]] = []
     messages = tuple(_message(f"{member}[{place}]", item, features) for place, item in enumerate(found))
-    if sum(feature is Feature.IMAGES for _, feature in features) > MAX_IMAGES:
-        raise ValidationError(f"{member}: holds more than {MAX_IMAGES} images")
+    require_few(member, features)
     return Messages(messages=messages, features=tuple(features))
 
 
@@ -66,9 +64,7 @@ def _part(member: str, value: JsonValue, features: list[tuple[str, Feature]]) ->
         case "image_url":
             image = members.json_object(f"{member}.image_url", part.get("image_url"))
             url = members.text(f"{member}.image_url.url", image.get("url"))
-            if not url.startswith("data:image/"):
-                # The engine would fetch it with our network, and AWS takes none (SPEC 10.3.3).
-                raise ValidationError(f"{member}.image_url.url: must be a data:image/… URL; nothing is fetched")
+            require_data_url(f"{member}.image_url.url", url)
             features.append((member, Feature.IMAGES))
         case _:
             raise ValidationError(f"{member}.type: must be text or image_url")

@@ -5,7 +5,6 @@ A turn of the user may hold results of tools, which are messages of their own in
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -14,6 +13,7 @@ from typing import Any
 from outcrop.errors import ValidationError
 from outcrop.records import JsonObject, JsonValue
 from outcrop.serving.capabilities import Feature
+from outcrop.serving.images import data_url, require_few
 
 NEEDS_USER_FIRST = (
     "A conversation must start with a user message. Try again with a conversation that starts with a user message."
@@ -28,9 +28,6 @@ NEEDS_USER_LAST = (
 )
 NEEDS_TOOLS = "The toolConfig field must be defined when using toolUse and toolResult content blocks."
 """AWS's own sentences."""
-
-MAX_IMAGES = 3
-"""SPEC 10.3.3."""
 
 
 class MessageReader:
@@ -66,8 +63,7 @@ class MessageReader:
                     found.append({"role": "system", "content": "\n".join(said)})
                 case _:
                     found += self._user(member, blocks)
-        if sum(feature is Feature.IMAGES for _, feature in self.features) > MAX_IMAGES:
-            raise ValidationError(f"messages: hold more than {MAX_IMAGES} images")
+        require_few("messages", self.features)
         return found
 
     def _system_text(self, member: str, block: Mapping[str, Any]) -> str:
@@ -165,7 +161,7 @@ def _image(member: str, image: Mapping[str, Any]) -> JsonObject:
     data = image["source"].get("bytes")
     if data is None:
         raise ValidationError(f"{member}.source: give the image's bytes; nothing is fetched")
-    url = f"data:image/{image['format']};base64,{base64.b64encode(data).decode()}"
+    url = data_url(f"{member}.source.bytes", image["format"], bytes(data))
     return {"type": "image_url", "image_url": {"url": url}}
 
 

@@ -11,7 +11,7 @@ from outcrop.errors import ValidationError
 from outcrop.serving.bodies import parse
 from outcrop.serving.capabilities import Feature
 
-IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
 
 
 def chat(*messages: Any) -> bytes:
@@ -59,7 +59,7 @@ def test_images_and_tools_are_features_of_the_messages_that_hold_them() -> None:
         ),
         (
             {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}]},
-            "messages[0].content[0].image_url.url: must be a data:image/… URL; nothing is fetched",
+            "messages[0].content[0].image_url.url: must be a data:image/…;base64,… URL; nothing is fetched",
         ),
         ({"role": "user", "content": [IMAGE] * 4}, "messages: holds more than 3 images"),
     ],

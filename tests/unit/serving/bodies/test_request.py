@@ -53,6 +53,14 @@ def test_model_and_unknown_members_are_ignored() -> None:
     assert parse(body(model="x", stream=False, max_tokens_to_sample=3)) == parse(body())
 
 
+def test_whole_numbers_may_be_written_with_a_point() -> None:
+    """JSON has one kind of number, and some clients write 7.0; engines insist on integers."""
+    read = parse(body(max_tokens=7.0, seed=3.0, top_k=5.0))
+
+    assert (read.sampling.max_tokens, read.options) == (7, {"seed": 3, "top_k": 5})
+    assert all(isinstance(value, int) for value in (read.sampling.max_tokens, *read.options.values()))
+
+
 def test_a_prompt_is_never_shown() -> None:
     """A request can be logged by accident: its text must not be in its representation."""
     assert "hello" not in repr(parse(body()))
@@ -67,6 +75,7 @@ def test_a_prompt_is_never_shown() -> None:
         ({"prompt": "\ud800"}, "prompt: holds half of a surrogate pair, which is no character"),
         ({"max_gen_len": 0}, "max_gen_len: must be at least 1"),
         ({"max_gen_len": 1.5}, "max_gen_len: must be an integer"),
+        ({"max_gen_len": 1e-300}, "max_gen_len: must be an integer"),
         ({"max_gen_len": True}, "max_gen_len: must be an integer"),
         ({"max_tokens": "5"}, "max_tokens: must be an integer"),
         ({"max_completion_tokens": -1}, "max_completion_tokens: must be at least 1"),

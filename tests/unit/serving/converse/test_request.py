@@ -12,7 +12,7 @@ from outcrop.serving.converse import ConverseRequest, read_request
 
 USE = {"toolUse": {"toolUseId": "t1", "name": "look", "input": {"city": "Ulm"}}}
 TOOL = {"toolSpec": {"name": "look", "description": "Looks.", "inputSchema": {"json": {"type": "object"}}}}
-PNG = {"image": {"format": "png", "source": {"bytes": b"\x89"}}}
+PNG = {"image": {"format": "png", "source": {"bytes": b"\x89PNG\r\n\x1a\n"}}}
 
 
 def turn(role: str, *blocks: dict[str, Any]) -> dict[str, Any]:
@@ -138,7 +138,7 @@ def test_images_and_reasoning_need_an_engine_that_takes_them() -> None:
 
     assert seen.messages[0]["content"] == [
         {"type": "text", "text": "what?"},
-        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iQ=="}},
+        {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
     ]
     assert seen.features == (("messages[0].content[1].image", Feature.IMAGES),)
     assert thinking.messages[1] == {"role": "assistant", "content": "b", "reasoning_content": "hm"}
@@ -153,6 +153,11 @@ def test_images_and_reasoning_need_an_engine_that_takes_them() -> None:
         ([turn("user", text("x")), turn("assistant", text("y"))], {}, "last turn"),
         ([turn("user", text("x")), turn("assistant", USE), turn("user", text("y"))], {}, "toolConfig field must be"),
         ([turn("user", PNG, PNG, PNG, PNG)], {}, "more than 3 images"),
+        (
+            [turn("user", {"image": {"format": "gif", "source": PNG["image"]["source"]}})],
+            {},
+            "source.bytes: is not a gif",
+        ),
         ([turn("user", {"image": {"format": "png", "source": {"s3Location": {"uri": "s3://b/k"}}}})], {}, "bytes"),
         ([turn("user", {"cachePoint": {"type": "default"}})], {}, "content[0].cachePoint: imported models have no"),
         ([turn("user", {"document": {}})], {}, "messages[0].content[0].document: is not supported"),
