@@ -152,17 +152,23 @@ class DbosJobEngine:
 
     async def _stop(self) -> None:
         self._registered = None
+        # First, while DBOS still has its threads: without them, steps that go on would fail, and fail their jobs. What
+        # is cancelled DBOS does not record, and so it is taken up again.
+        await self._interrupt()
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         # DBOS had put a pool of its own in the place of the loop's, and has shut it down: whoever stops after us
         # still needs threads.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
+        if self._executors is not None:
+            await asyncio.to_thread(self._executors.release)
+
+    async def _interrupt(self) -> None:
+        """Cancels what runs, and waits for it."""
         running = set(self._running)
         for task in running:
             task.cancel()
         if running:
             await asyncio.wait(running, timeout=STOP_GRACE_S)
-        if self._executors is not None:
-            await asyncio.to_thread(self._executors.release)
 
     async def _watch(self, executors: Executors) -> None:
         """Tells that this worker lives, and takes up the jobs of those that no longer do."""
@@ -191,6 +197,9 @@ class DbosJobEngine:
             log.info("took_over", executor=executor_id, jobs=[each.workflow_id for each in taken])
 
     async def _run(self, job_id: str) -> None:
+        if self._registered is None:
+            # Taken from the queue while this worker stops: as if it had been cancelled at once.
+            raise asyncio.CancelledError
         task = asyncio.current_task()
         if task is not None:
             self._running.add(task)
