@@ -75,8 +75,8 @@ def coverage() -> str:
         "`api/operations.py` and botocore's service models; a test fails when it is stale.",
         "",
         "Every member of an answered operation is parsed, and validated as the service model states. Refused, as not",
-        "to be had here: `vpcConfig`, keys that the keyring does not hold, guardrails. Without effect here: trace,",
-        "latency, service tier and request metadata of InvokeModel.",
+        "to be had here: subnets and security groups that `--networks` does not have, keys that the keyring does not",
+        "hold, guardrails. Without effect here: trace, latency, service tier and request metadata of InvokeModel.",
     ]
     for service, title in TITLES.items():
         lines += ["", f"## {title}", "", "| operation | request | status | answered |", "| --- | --- | --- | --- |"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from outcrop.access.throttle import Throttle
 from outcrop.api.permissions import Permissions
 from outcrop.ports import Clock, JobCatalog, JobEngine, KeyService, ModelCatalog, Networks, TagCatalog, Vault
-from outcrop.records import Quotas
+from outcrop.records import ImportJob, Quotas
 from outcrop.serving.bodies.engine_request import SHORT_ID_LETTERS
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet
@@ -26,6 +26,8 @@ class Services:
     keys: KeyService
     networks: Networks
     """What `vpcConfig` may name."""
+    check_role: Callable[[ImportJob], Awaitable[None]]
+    """Raises RoleRefusedError when the role of a job that is about to be accepted may not be assumed."""
     job_engine: JobEngine
     fleet: Fleet
     keep_warm: frozenset[str]

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from functools import partial
 
 import structlog
 
-from outcrop.adapters import data_folder
 from outcrop.adapters.catalog_sql import (
     Database,
     SqlArtifactCatalog,
@@ -32,17 +31,19 @@ from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.adapters.own_folder import own_folder
 from outcrop.app.engines import open_engine
 from outcrop.app.host import import_host
+from outcrop.app.job_sources import JobSources
 from outcrop.app.keys import kms_keys, open_keys
 from outcrop.app.networks import ServerNetworks, load_networks
-from outcrop.app.sources import Sources, open_s3, server_sources
+from outcrop.app.roles import roles_by
 from outcrop.app.vaults import local_reads, open_vault
+from outcrop.app.webhooks import ends_told
 from outcrop.errors import UnavailableError
 from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
 from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import Clock, KeyService, Networks, Vault
-from outcrop.records import ImportJob, Stage
+from outcrop.records import Stage
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
 from outcrop.serving.prompts import Prompts
@@ -70,6 +71,7 @@ class Machinery:
     fleet: Fleet
     capabilities: Capabilities
     prompts: Prompts
+    sources: JobSources
     job_engine: DbosJobEngine
 
 
@@ -85,7 +87,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         clock = SystemClock()
         known = load_networks(settings.networks)
         keys = await open_keys(settings, clock)
-        database = Database(settings.catalog_url)
+        database = Database(settings.catalog_url, tells_ends=bool(settings.webhook_url))
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
         jobs, models = SqlJobCatalog(database), SqlModelCatalog(database)
@@ -125,6 +127,13 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         )
         stack.push_async_callback(fleet.close)
 
+        sources = JobSources(
+            settings,
+            environment=upstream_environment(),
+            clock=clock,
+            networks=networks,
+            roles_by=roles_by(settings, clock),
+        )
         tools = ImportTools(
             jobs=jobs,
             claims=SqlJobClaims(database),
@@ -135,7 +144,9 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             journal=SqlCopyJournal(database),
             keys_of=networks.keys_of_job,
             clock=clock,
-            open_source=_open_source(settings, networks),
+            open_source=sources.open,
+            close_source=sources.close,
+            access=sources.access,
             prove=partial(
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
             ),
@@ -160,6 +171,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         stack.push_async_callback(job_engine.close)
         for job in await jobs.unfinished():
             await job_engine.start(job.id)
+        await stack.enter_async_context(ends_told(settings, database, jobs, clock, lambda _outcome: None))
         starting = asyncio.create_task(_start_what_waits(jobs, job_engine, clock))
         stack.callback(starting.cancel)
 
@@ -174,6 +186,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             fleet=fleet,
             capabilities=capabilities,
             prompts=Prompts(opened),
+            sources=sources,
             job_engine=job_engine,
         )
 
@@ -188,25 +201,6 @@ async def _start_what_waits(jobs: SqlJobCatalog, job_engine: DbosJobEngine, cloc
                     await job_engine.start(job.id)
         except UnavailableError as error:
             log.warning("waiting_for", what=error.what, reason=error.reason)
-
-
-def _open_source(settings: Settings, networks: ServerNetworks) -> Callable[[ImportJob], Awaitable[Sources]]:
-    environment = upstream_environment()
-    sources = server_sources(
-        folders=[
-            *([settings.buckets] if settings.buckets is not None else []),
-            settings.data / data_folder.SOURCES,
-        ],
-        has_s3=settings.buckets is None,
-        environment=environment,
-    )
-
-    async def open_source(job: ImportJob) -> Sources:
-        if job.request.network is None:
-            return sources
-        return sources.reached_by(open_s3(environment, networks.outbound(job)))
-
-    return open_source
 
 
 def _cores() -> int:

@@ -111,6 +111,17 @@ class ServerNetworks:
         network = job.request.network
         return DEFAULT if network is None else self._outbound(network, partial(self._catalog.pin, job.id))
 
+    def outbound_once(self, job: ImportJob) -> Outbound:
+        """Returns the way out of an import that is not accepted yet: its names are resolved for it alone.
+
+        Raises:
+            NetworkUnknownError: a subnet or group is unknown.
+        """
+        from outcrop.adapters.outbound import DEFAULT  # noqa: PLC0415  # as above
+
+        network = job.request.network
+        return DEFAULT if network is None else self._outbound(network, _forgotten)
+
     def _outbound(self, network: Network, pin: Callable[[str, Sequence[str]], Sequence[str]]) -> Outbound:
         from outcrop.adapters.outbound import Outbound  # noqa: PLC0415  # as above
         from outcrop.adapters.resolving import resolve  # noqa: PLC0415  # as above

@@ -68,6 +68,8 @@ class ImportPipeline:
             except asyncio.CancelledError:
                 await self._let_go(claim)
                 raise
+            finally:
+                await self._tools.close_source(claim)
         except IllegalMoveError as error:
             # The job has ended, or a worker took it over from this one: nothing here may touch it any more.
             log.warning("job_given_up", job_id=job_id, reason=str(error))
@@ -164,7 +166,8 @@ class ImportPipeline:
         snapshot = await inspect(store, objects, location.prefix)
         report = await asyncio.to_thread(examine, snapshot, host=tools.host)
         selection = select(snapshot)
-        await tools.jobs.record(job.id, JobNote(report={**report.to_json(), **_ignored(selection)}), fence=job.fence)
+        told = {**report.to_json(), **_ignored(selection), "access": tools.access(job)}
+        await tools.jobs.record(job.id, JobNote(report=told), fence=job.fence)
         if not report.is_importable(tools.profile) or report.facts is None:
             raise ModelRejectedError(report.summary(profile=tools.profile))
         by_path = {item.key.removeprefix(location.prefix): item for item in objects}

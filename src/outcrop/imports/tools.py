@@ -22,6 +22,14 @@ from outcrop.ports import (
 from outcrop.records import ImportJob, JsonObject, ModelFacts, ServableModel
 
 
+async def _nothing_to_close(_job: ImportJob) -> None:
+    """Of stores that all jobs share."""
+
+
+def _no_access(_job: ImportJob) -> JsonObject:
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportTools:
     """Everything that the steps use; made once, by app.py."""
@@ -38,7 +46,11 @@ class ImportTools:
     """The keys as the job's network reaches them. Raises NetworkUnknownError."""
     clock: Clock
     open_source: Callable[[ImportJob], Awaitable[ObjectStore]]
-    """Opens the store that the job's role may read."""
+    """Opens the store that the job's role may read; the same one until it is closed."""
+    close_source: Callable[[ImportJob], Awaitable[None]] = _nothing_to_close
+    """Ends what was opened for a run of a job, which its fence tells from others."""
+    access: Callable[[ImportJob], JsonObject] = _no_access
+    """Tells what the source is read with: the member `access` of the report (docs/report.md)."""
     prove: Callable[[ServableModel, ModelFacts], Awaitable[JsonObject]]
     """Loads the model on the configured engine, generates, and returns the evidence. Raises ProofFailedError."""
     retire: Callable[[str], Awaitable[None]]

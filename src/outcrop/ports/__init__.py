@@ -17,6 +17,7 @@ from outcrop.ports.clock import Clock
 from outcrop.ports.engines import CopyHost, Engine, RunningEngine
 from outcrop.ports.keys import KeyService
 from outcrop.ports.networks import NetworkCatalog, Networks
+from outcrop.ports.roles import RoleBroker
 from outcrop.ports.storage import (
     Buffer,
     ByteSink,
@@ -29,6 +30,7 @@ from outcrop.ports.storage import (
     VaultStaging,
     WriteAt,
 )
+from outcrop.ports.webhooks import DeliveryCatalog, WebhookSender
 from outcrop.ports.work import JobEngine, RunStep, Workflow
 
 __all__ = [
@@ -38,6 +40,7 @@ __all__ = [
     "Clock",
     "CopyHost",
     "CopyJournal",
+    "DeliveryCatalog",
     "Engine",
     "JobCatalog",
     "JobClaims",
@@ -50,6 +53,7 @@ __all__ = [
     "Networks",
     "ObjectStore",
     "PartWriter",
+    "RoleBroker",
     "RunStep",
     "RunningEngine",
     "TagCatalog",
@@ -57,6 +61,7 @@ __all__ = [
     "Vault",
     "VaultFile",
     "VaultStaging",
+    "WebhookSender",
     "Workflow",
     "WriteAt",
 ]

@@ -12,7 +12,7 @@ from outcrop.api.calls import Call
 from outcrop.api.permissions import Permissions
 from outcrop.api.services import Services
 from outcrop.ports import Clock, Networks
-from outcrop.records import NO_QUOTAS, Caller, ServableModel
+from outcrop.records import NO_QUOTAS, Caller, ImportJob, ServableModel
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
 from outcrop.serving.prompts import OpenedArtifact, Prompts
@@ -53,6 +53,7 @@ def sample_services(
         vault=FakeVault(),
         keys=FakeKeyService(),
         networks=networks or FakeNetworks(),
+        check_role=_any_role,
         job_engine=Started(),
         fleet=Fleet(host or NullHost(), time, FleetLimits()),
         capabilities=Capabilities(engine="none", features=frozenset()),
@@ -69,6 +70,10 @@ def sample_services(
         prompts=Prompts(_no_artifact),
         profile="outcrop",
     )
+
+
+async def _any_role(_job: ImportJob) -> None:
+    """Every role will do here."""
 
 
 async def _no_artifact(model: ServableModel) -> OpenedArtifact:
