@@ -58,6 +58,14 @@ class CrashPoint(Enum):
         "adapters/catalog_sql/models.py:SqlModelCatalog.delete",
         "The model and its key are gone; its copies and its bytes are not.",
     )
+    DELIVERY_CLAIMED = (
+        "adapters/catalog_sql/deliveries.py:SqlDeliveryCatalog.claim",
+        "The telling of a job's end is this process's for some seconds; nothing was sent.",
+    )
+    DELIVERY_NOTED = (
+        "adapters/catalog_sql/deliveries.py:SqlDeliveryCatalog._change",
+        "The receiver took the news, or it did not; that is recorded.",
+    )
     TAGS_PUT = ("adapters/catalog_sql/tags.py:SqlTagCatalog.put", "The resource has the tags.")
     TAGS_REMOVED = ("adapters/catalog_sql/tags.py:SqlTagCatalog.remove", "The resource no longer has the tags.")
     USER_CREATED = ("adapters/catalog_sql/users.py:SqlUserCatalog.create", "The user is there.")

@@ -74,7 +74,7 @@ class Campaign:
             scenario.given(template)
             await_settled(template)
             assert server.end(signal.SIGTERM) == 0, template.log.read_text()
-        with self.world(template) as world:
+        with self.world(template, tells=scenario.tells) as world:
             trace = world.folder / "trace"
             process = _begin(scenario, world, trace=trace)
             scenario.act(world)
@@ -90,7 +90,7 @@ class Campaign:
     def kill(self, case: Case) -> None:
         """Kills a process at a point, starts again, and finds the same end as without the kill."""
         scenario = case.prepared.scenario
-        with self.world(case.prepared.template) as world:
+        with self.world(case.prepared.template, tells=scenario.tells) as world:
             process = _begin(scenario, world, crash=(case.point, case.detail))
             with suppress(BotoCoreError, OSError):  # the server goes away under a call
                 scenario.act(world)
@@ -103,9 +103,10 @@ class Campaign:
             require_no_process(world)
 
     @contextmanager
-    def world(self, template: World | None = None) -> Iterator[World]:
+    def world(self, template: World | None = None, *, tells: bool = False) -> Iterator[World]:
         """Gives a new world."""
-        with new_world(self.shared, self.kind, f"{self.kind}-{next(self._numbers)}", template=template) as world:
+        name = f"{self.kind}-{next(self._numbers)}"
+        with new_world(self.shared, self.kind, name, template=template, tells=tells) as world:
             yield world
 
 

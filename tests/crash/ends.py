@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 from tests.crash.processes import COSTLY_POLL_S, await_that, processes_of
-from tests.crash.worlds import MODEL, World
+from tests.crash.worlds import MODEL, World, rows
 
 from outcrop.adapters.catalog_sql.tables import artifacts, copied_parts, copies, import_jobs, imported_models
 from outcrop.testing.canned_engine import digest_of
@@ -92,29 +91,20 @@ def _said(world: World, model: str) -> str:
     return str(reply["choices"][0]["message"]["content"]).split()[0]
 
 
-def _rows(url: str, select: sa.Select[Any] | sa.TextClause) -> Sequence[sa.Row[Any]]:
-    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
-    try:
-        with engine.connect() as connection:
-            return connection.execute(select).all()
-    finally:
-        engine.dispose()
-
-
 def _open_workflows(world: World) -> list[str]:
     schema = "dbos." if world.database else ""
     text = sa.text(f"SELECT workflow_uuid, status FROM {schema}workflow_status WHERE status <> '{ENDED_WORKFLOW}'")
-    return [f"{row.workflow_uuid} {row.status}" for row in _rows(world.jobs_url, text)]
+    return [f"{row.workflow_uuid} {row.status}" for row in rows(world.jobs_url, text)]
 
 
 def _held(world: World) -> set[str]:
     """Returns the artifacts that the catalog names, and holds its other tables against that."""
     url = world.catalog_url
-    held = {row.artifact_id for row in _rows(url, sa.select(imported_models.c.artifact_id))}
-    assert {row.id for row in _rows(url, sa.select(artifacts.c.id))} == held
+    held = {row.artifact_id for row in rows(url, sa.select(imported_models.c.artifact_id))}
+    assert {row.id for row in rows(url, sa.select(artifacts.c.id))} == held
     for table in (copies, copied_parts):
-        assert _rows(url, sa.select(table)) == []
-    for job in _rows(url, sa.select(import_jobs)):
+        assert rows(url, sa.select(table)) == []
+    for job in rows(url, sa.select(import_jobs)):
         assert (job.ended_at is not None, job.wrapped_key) == (True, None)
     return held
 

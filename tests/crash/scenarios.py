@@ -7,11 +7,13 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import sqlalchemy as sa
 from botocore.exceptions import ClientError
-from tests.crash.processes import await_that
-from tests.crash.worlds import World
+from tests.crash.worlds import World, rows
 
+from outcrop.adapters.catalog_sql.tables import webhook_deliveries
 from outcrop.crash_points import CrashPoint
+from outcrop.records import DeliveryState
 
 Act = Callable[[World], None]
 Command = Callable[[World], tuple[str, ...]]
@@ -28,6 +30,8 @@ class Scenario:
     """Done beside the process that is killed; any call may be cut off. Afterwards all is done, unless it was killed."""
     command: Command | None = None
     """What is killed, where it is not a server."""
+    tells: bool = False
+    """Whether somebody is told of the ends of jobs, who must have been at the end."""
     stops: bool = False
     """Whether `act` ends the server."""
     finish: Act
@@ -56,10 +60,22 @@ def _nothing(_world: World) -> None:
     """The start is all."""
 
 
+def _told(world: World) -> None:
+    """Imports what is refused, and waits until its end was told, and that is known."""
+    arn = world.import_model("no", "refused")
+    world.ended(arn)
+    there = world.receiver
+    assert there is not None
+    waiting = sa.select(webhook_deliveries.c.job_id).where(webhook_deliveries.c.state == DeliveryState.WAITING)
+    world.await_that(lambda: not rows(world.catalog_url, waiting))
+    assert [event["resources"] for event in there.taken[:1]] == [[arn]]
+    assert len({headers["webhook-id"] for headers, _ in there.came}) == 1
+
+
 def _stop_meanwhile(world: World) -> None:
     """Stops the server while an engine loads the model."""
     world.import_model("slow", "waiting")
-    await_that(lambda: "copy_loading" in world.log.read_text(), world.log.read_text)
+    world.await_that(lambda: "copy_loading" in world.log.read_text())
     world.servers[-1].end(signal.SIGTERM)
 
 
@@ -142,6 +158,15 @@ SCENARIOS = (
         finish=_import("no", "refused"),
         jobs={"no-job": "Failed"},
         also=frozenset({(CrashPoint.STEP_DONE, "prove"), (CrashPoint.STEP_RECORDED, "prove")}),
+    ),
+    Scenario(
+        name="told",
+        given=_nothing,
+        act=_told,
+        tells=True,
+        finish=_told,
+        jobs={"no-job": "Failed"},
+        also=frozenset({(CrashPoint.JOB_MOVED, "Failed"), (CrashPoint.COPIES_RETIRED, "")}),
     ),
     Scenario(
         name="stopped",

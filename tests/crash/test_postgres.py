@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from tests.crash.campaign import Campaign, campaign
+from tests.crash.selected import asked_for
 from tests.crash.worlds import Shared
 
 from outcrop.crash_points import CrashPoint
@@ -15,9 +16,9 @@ POINTS = [point for point in CrashPoint if not point.place.startswith("adapters/
 
 
 @pytest.fixture(scope="module")
-def kills(shared: Shared, postgres: str) -> Iterator[Campaign]:
+def kills(request: pytest.FixtureRequest, shared: Shared, postgres: str) -> Iterator[Campaign]:
     """Every kill that this file's tests ask for."""
-    with campaign(replace(shared, postgres=postgres), "postgres", frozenset(POINTS)) as made:
+    with campaign(replace(shared, postgres=postgres), "postgres", asked_for(request)) as made:
         yield made
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.crash.campaign import Campaign, campaign
+from tests.crash.selected import asked_for
 from tests.crash.worlds import Shared
 
 from outcrop.crash_points import CrashPoint
@@ -14,9 +15,9 @@ POINTS = [point for point in CrashPoint if not point.place.startswith("adapters/
 
 
 @pytest.fixture(scope="module")
-def kills(shared: Shared) -> Iterator[Campaign]:
+def kills(request: pytest.FixtureRequest, shared: Shared) -> Iterator[Campaign]:
     """Every kill that this file's tests ask for."""
-    with campaign(shared, "sqlite", frozenset(POINTS)) as made:
+    with campaign(shared, "sqlite", asked_for(request)) as made:
         yield made
 
 

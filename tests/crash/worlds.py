@@ -5,17 +5,19 @@ from __future__ import annotations
 import copy
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import boto3
+import sqlalchemy as sa
 from botocore.config import Config
 from tests.crash.processes import COSTLY_POLL_S, Forked, Zygote, await_that
 from tests.e2e.servers import EXAMPLE, ROLE
 from tests.postgres import new_database
+from tests.receiver import SECRET, Receiver, receiver
 from tests.services.faulty_s3 import FaultyS3, faulty_s3
 
 from outcrop.crash_points import CrashPoint
@@ -61,6 +63,8 @@ class World:
     folder: Path
     database: str | None
     s3: FaultyS3 | None
+    receiver: Receiver | None = None
+    """Who is told of the ends of jobs."""
     promised: list[str] = field(default_factory=list)
     """ARNs of the jobs that a client was told of: these must be there, whatever came then."""
 
@@ -103,6 +107,13 @@ class World:
             "OUTCROP_PORT": "0",
             **({} if self.database is None else {"OUTCROP_DATABASE_URL": self.database}),
         }
+        if self.receiver is not None:
+            # A short timeout, since what a killed process claimed is claimed again once that and some seconds passed.
+            settings |= {
+                "OUTCROP_WEBHOOK_URL": self.receiver.url,
+                "OUTCROP_WEBHOOK_SECRET": SECRET,
+                "OUTCROP_WEBHOOK_TIMEOUT_S": "1",
+            }
         if self.s3 is not None:
             settings |= {
                 "OUTCROP_VAULT_URL": "s3://vault/v/",
@@ -159,6 +170,16 @@ class World:
         found: Mapping[str, Any] = self.client("bedrock").get_model_import_job(jobIdentifier=identifier)
         return found
 
+    def await_that(self, holds: Callable[[], Any]) -> None:
+        """Waits until something holds. Raises ConnectionError when the server ended before."""
+
+        def holds_or_is_over() -> bool:
+            if self.servers[-1].code is not None:
+                raise ConnectionError("the server has ended")
+            return bool(holds())
+
+        await_that(holds_or_is_over, self.log.read_text, poll_s=COSTLY_POLL_S)
+
     def ended(self, identifier: str) -> Mapping[str, Any]:
         """Waits for a job's end, and describes it."""
 
@@ -173,8 +194,10 @@ class World:
 
 
 @contextmanager
-def new_world(shared: Shared, kind: Kind, name: str, *, template: World | None = None) -> Iterator[World]:
-    """Gives an empty world, or a copy of one."""
+def new_world(
+    shared: Shared, kind: Kind, name: str, *, template: World | None = None, tells: bool = False
+) -> Iterator[World]:
+    """Gives an empty world, or a copy of one; with somebody who is told of the ends of jobs."""
     with ExitStack() as stack:
         folder = shared.root / name
         folder.mkdir()
@@ -188,10 +211,21 @@ def new_world(shared: Shared, kind: Kind, name: str, *, template: World | None =
             shutil.copytree(template.data, folder / "data")
             if s3 is not None and template.s3 is not None:
                 s3.buckets = copy.deepcopy(template.s3.buckets)
-        world = World(shared=shared, kind=kind, folder=folder, database=database, s3=s3)
+        there = stack.enter_context(receiver()) if tells else None
+        world = World(shared=shared, kind=kind, folder=folder, database=database, s3=s3, receiver=there)
         world.log.touch()
         try:
             yield world
         finally:
             for client in world.clients.values():
                 client.close()
+
+
+def rows(url: str, select: sa.Select[Any] | sa.TextClause) -> Sequence[sa.Row[Any]]:
+    """Returns what a database holds, whoever else uses it."""
+    engine = sa.create_engine(url.replace("postgresql://", "postgresql+psycopg://"), poolclass=sa.NullPool)
+    try:
+        with engine.connect() as connection:
+            return connection.execute(select).all()
+    finally:
+        engine.dispose()
