@@ -128,7 +128,7 @@ class CrashPoint(Enum):
     WORKFLOW_STARTED = ("adapters/jobs_dbos.py:DbosJobEngine.start", "The job's workflow is in the queue.")
     STEP_DONE = ("adapters/jobs_dbos.py:_run_step.step", "A step's work is done, and its outcome is not recorded.")
     STEP_RECORDED = ("adapters/jobs_dbos.py:_run_step", "A step's outcome is recorded; the next one has not begun.")
-    WORKFLOW_DONE = ("adapters/jobs_dbos.py:DbosJobEngine._run", "The job has ended, its workflow has not.")
+    WORKFLOW_DONE = ("adapters/jobs_dbos.py:DbosJobEngine._tracked", "The job has ended, its workflow has not.")
 
     # --- engines, and plaintext in memory ---
     WEIGHTS_IN_MEMORY = ("adapters/fleet_local.py:LocalHost.start", "The model lies in memory; there is no engine.")
