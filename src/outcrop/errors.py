@@ -32,6 +32,7 @@
     ├── KeyUnavailableError           a key is unknown, disabled or of the wrong kind: the key's owner must act
     │   └── KeyDeniedError            the key's policy refuses its use
     ├── EngineError                   the inference engine did not start, died, or answered nonsense
+    ├── NotTakenError                 a webhook's receiver did not take a message: it is sent again
     ├── IllegalMoveError              a job was not in a state that allows the change: lost a race, or our bug
     └── SettingError                  an operator must correct the setting that it names
 
@@ -303,6 +304,18 @@ class EngineError(OutcropError):
     def __init__(self, message: str, *, log_tail: str = "") -> None:
         super().__init__(message)
         self.log_tail = log_tail
+
+
+class NotTakenError(OutcropError):
+    """The receiver of a webhook did not take a message; its keeper must act, if it stays so."""
+
+    def __init__(self, problem: str, *, retry_after_s: float | None = None, is_final: bool = False) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.retry_after_s = retry_after_s
+        """When the receiver wants to be asked again, in seconds, where it said so."""
+        self.is_final = is_final
+        """Whether the receiver says that it will never take it."""
 
 
 class IllegalMoveError(OutcropError):

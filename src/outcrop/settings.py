@@ -193,6 +193,21 @@ class Settings:
         "Folder that may hold plaintext weights while an engine loads them, where the platform has no memfd.",
         read.existing_folder,
     )
+    webhook_url: str = _setting(
+        "", "Where the end of each import job is POSTed, as a signed JSON event: an http(s) URL.", read.webhook_url
+    )
+    webhook_secret: str = _setting(
+        "",
+        "What events are signed with: `whsec_` and base64 of 24 to 64 bytes; several, with spaces between, while a new "
+        "one takes an old one's place. Better given by its variable: other users of the machine see flags.",
+        read.webhook_secrets,
+    )
+    webhook_timeout_s: float = _setting(
+        10.0, "Longest time that the receiver of an event may take to answer, in seconds.", read.at_least(0.1, float)
+    )
+    webhook_give_up_s: float = _setting(
+        86400.0, "How long an event is sent again before it is given up, in seconds.", read.at_least(0, float)
+    )
     log_format: str = _setting("text", "text or json.", read.choice("text", "json"))
     log_level: str = _setting(
         "info", "debug, info, warning or error.", read.choice("debug", "info", "warning", "error")
@@ -204,6 +219,9 @@ class Settings:
             raise SettingError(missing, "is missing: a certificate and its key go together")
         if (self.keys == "kms") != bool(self.kms_key):
             raise SettingError("--kms-key", "is missing" if self.keys == "kms" else "goes with --keys kms")
+        if bool(self.webhook_url) != bool(self.webhook_secret):
+            missing = "--webhook-secret" if self.webhook_url else "--webhook-url"
+            raise SettingError(missing, "is missing: events are signed, and a signature goes with an address")
         if self.auth == "none" and not is_loopback(self.host):
             raise SettingError("--auth", f"none is allowed on a loopback address only, and --host is {self.host}")
 
@@ -301,7 +319,9 @@ def load(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] 
 
 def upstream_environment() -> dict[str, str]:
     """Returns the AWS variables of the process: how stores and services outside are found and reached."""
-    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    return {
+        name: value for name, value in os.environ.items() if name.startswith("AWS_") or name == "REQUESTS_CA_BUNDLE"
+    }
 
 
 def engine_environment() -> dict[str, str]:

@@ -35,6 +35,7 @@ from outcrop.app.keys import kms_keys, open_keys
 from outcrop.app.networks import ServerNetworks, load_networks
 from outcrop.app.roles import roles_by
 from outcrop.app.vaults import local_reads, open_vault
+from outcrop.app.webhooks import ends_told
 from outcrop.errors import UnavailableError
 from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
 from outcrop.imports.pipeline import ImportPipeline
@@ -85,7 +86,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         clock = SystemClock()
         known = load_networks(settings.networks)
         keys = await open_keys(settings, clock)
-        database = Database(settings.catalog_url)
+        database = Database(settings.catalog_url, tells_ends=bool(settings.webhook_url))
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
         jobs, models = SqlJobCatalog(database), SqlModelCatalog(database)
@@ -165,6 +166,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         stack.push_async_callback(job_engine.close)
         for job in await jobs.unfinished():
             await job_engine.start(job.id)
+        await stack.enter_async_context(ends_told(settings, database, jobs, clock, lambda _outcome: None))
         starting = asyncio.create_task(_start_what_waits(jobs, job_engine, clock))
         stack.callback(starting.cancel)
 

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from outcrop.adapters import data_folder
 from outcrop.adapters.audit_file import AuditFile
 from outcrop.adapters.catalog_sql import (
+    SqlDeliveryCatalog,
     SqlTagCatalog,
 )
 from outcrop.adapters.root_key import derived_key
@@ -145,6 +146,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             other=console_app(
                 ConsoleServices(
                     jobs=behind.jobs,
+                    deliveries=SqlDeliveryCatalog(behind.database),
                     vault=behind.vault,
                     clock=behind.clock,
                     metrics=metrics,

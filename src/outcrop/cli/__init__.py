@@ -13,6 +13,7 @@ import click
 
 from outcrop import __version__
 from outcrop.cli.access import access
+from outcrop.cli.doctor import doctor
 from outcrop.cli.keys import keys
 from outcrop.cli.options import CLIENT_SETTINGS, EXIT_NO, EXIT_UNKNOWN, WORKER_SETTINGS, setting_flags
 from outcrop.errors import ImportFailedError, OutcropError, SettingError
@@ -47,6 +48,7 @@ def cli() -> None:
 
     \b
     outcrop check ./my-model                       would it import?
+    outcrop doctor s3://bucket/my-model            could it be read, and does this machine do?
     outcrop import ./my-model --name m --follow    import it, here
     outcrop serve                                  serve Bedrock's API on http://127.0.0.1:8025
     eval "$(outcrop env)"                          point AWS clients in this shell at it
@@ -55,6 +57,7 @@ def cli() -> None:
 
 cli.add_command(access)
 cli.add_command(keys)
+cli.add_command(doctor)
 
 
 @cli.command()
@@ -191,11 +194,23 @@ def jobs_list(**flags: Any) -> None:
     print_jobs(running_server(load(flags)))
 
 
+@jobs.command("show")
+@click.argument("job", metavar="NAME|ARN")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON (docs/http.md), with the whole report.")
+@setting_flags(*CLIENT_SETTINGS)
+def jobs_show(job: str, as_json: bool, **flags: Any) -> None:  # noqa: FBT001  # click's way
+    """Show what is known of an import: stages, what was found and not copied, who was told."""
+    from outcrop.app.connect import running_server
+    from outcrop.terminal.job import show_job
+
+    show_job(running_server(load(flags)), job, as_json=as_json)
+
+
 @jobs.command("watch")
 @click.argument("job", metavar="NAME|ARN")
 @setting_flags(*CLIENT_SETTINGS)
 def jobs_watch(job: str, **flags: Any) -> None:
-    """Show an import live until it ends. Exit status: 0 completed, 1 failed."""
+    """Show an import live until it ends, also across restarts of the server. Exit status: 0 completed, 1 failed."""
     from outcrop.terminal.imports import watch
 
     sys.exit(0 if watch(load(flags), job) else EXIT_NO)

@@ -18,7 +18,9 @@ from outcrop.console.metrics import CONTENT_TYPE, Metrics
 from outcrop.console.progress import progress_of
 from outcrop.console.sight import Sight
 from outcrop.errors import RequestError, UnavailableError
-from outcrop.ports import Clock, JobCatalog, Vault
+from outcrop.imports.job import ENDED
+from outcrop.ports import Clock, DeliveryCatalog, JobCatalog, Vault
+from outcrop.records import Delivery, ImportJob
 
 PREFIXES = ("/health", "/metrics", "/outcrop")
 """The paths that belong to this application; everything else is AWS's."""
@@ -34,6 +36,7 @@ class ConsoleServices:
     """What the pages beside AWS's API work with."""
 
     jobs: JobCatalog
+    deliveries: DeliveryCatalog
     vault: Vault
     clock: Clock
     metrics: Metrics
@@ -80,7 +83,7 @@ def console_app(services: ConsoleServices) -> Starlette:
                 return Response(status_code=204)
             events = job_events(sight, services.clock, job, last_event_id=last_event_id)
             return StreamingResponse(events, media_type=EVENT_STREAM, headers=_UNBUFFERED)
-        return JSONResponse(progress_of(job, services.clock.now()))
+        return JSONResponse(progress_of(job, services.clock.now(), await _delivery(services, job)))
 
     return Starlette(
         routes=[
@@ -90,6 +93,17 @@ def console_app(services: ConsoleServices) -> Starlette:
             Route("/outcrop/import-jobs/{identifier:path}", import_job),
         ]
     )
+
+
+async def _delivery(services: ConsoleServices, job: ImportJob) -> Delivery | None:
+    """Returns how far the telling of a job's end is; before the end there is nothing to tell."""
+    if job.stage not in ENDED:
+        return None
+    try:
+        return await services.deliveries.find(job.id)
+    except UnavailableError:
+        # The job is known; this alone is no reason to hold it back.
+        return None
 
 
 _STATUS = {"ResourceNotFoundException": 404, "ValidationException": 400}

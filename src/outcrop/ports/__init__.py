@@ -30,6 +30,7 @@ from outcrop.ports.storage import (
     VaultStaging,
     WriteAt,
 )
+from outcrop.ports.webhooks import DeliveryCatalog, WebhookSender
 from outcrop.ports.work import JobEngine, RunStep, Workflow
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Clock",
     "CopyHost",
     "CopyJournal",
+    "DeliveryCatalog",
     "Engine",
     "JobCatalog",
     "JobClaims",
@@ -59,6 +61,7 @@ __all__ = [
     "Vault",
     "VaultFile",
     "VaultStaging",
+    "WebhookSender",
     "Workflow",
     "WriteAt",
 ]

@@ -1,6 +1,7 @@
 """Frozen values that cross ports: what the layers tell each other. No behaviour beyond derived facts."""
 
 from outcrop.records.callers import AccessKey, ApiKey, Caller, Principal, User
+from outcrop.records.deliveries import Delivery, DeliveryState
 from outcrop.records.jobs import (
     NO_QUOTAS,
     ImportJob,
@@ -49,6 +50,8 @@ __all__ = [
     "Checksum",
     "ChecksumType",
     "DataKey",
+    "Delivery",
+    "DeliveryState",
     "EgressRule",
     "ImportJob",
     "ImportRequest",

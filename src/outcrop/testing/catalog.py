@@ -24,6 +24,7 @@ from outcrop.records import (
     Stage,
     Tag,
 )
+from outcrop.testing.deliveries import FakeDeliveryCatalog
 
 Listed = TypeVar("Listed", ImportJob, ImportedModel)
 
@@ -43,6 +44,8 @@ class FakeCatalog:
         self.artifacts = FakeArtifactCatalog(self)
         self.tag_rows: dict[str, dict[str, str]] = {}
         self.tags = FakeTagCatalog(self)
+        self.deliveries = FakeDeliveryCatalog()
+        self.tells_ends = False
 
 
 class FakeJobCatalog:
@@ -117,6 +120,8 @@ class FakeJobCatalog:
             attempts=min(job.attempts, 1) if job.stage is not to and to not in ENDED else job.attempts,
         )
         self._catalog.job_rows[job_id] = moved
+        if to in ENDED and self._catalog.tells_ends:
+            self._catalog.deliveries.announce(job_id, at)
         return moved
 
     async def record(self, job_id: str, note: JobNote, *, fence: int | None = None) -> None:

@@ -29,7 +29,14 @@ THREADS = 4
 class Database:
     """A database and the threads that talk to it: SQLAlchemy's calls block, our callers must not."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, tells_ends: bool = False) -> None:
+        """Opens a database.
+
+        Args:
+            url: where it is.
+            tells_ends: whether the end of a job is to be told to a webhook.
+        """
+        self.tells_ends = tells_ends
         if url.startswith("sqlite:"):
             self.engine = sa.create_engine(url)
             sa.event.listen(self.engine, "connect", _prepare_sqlite)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from outcrop.access.quotas import require_room
 from outcrop.adapters.catalog_sql.database import Database, take_turns
+from outcrop.adapters.catalog_sql.deliveries import announce
 from outcrop.adapters.catalog_sql.lookup import Lookup, by_id_or_name, meant
 from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
@@ -106,7 +107,14 @@ class SqlJobCatalog:
         """Moves a job to a stage. Raises IllegalMoveError when it stands in none of `allowed_from`."""
         row = await self._database.transaction(
             lambda connection: move_job(
-                connection, job_id, to, allowed_from=allowed_from, at=at, failure_message=failure_message, fence=fence
+                connection,
+                job_id,
+                to,
+                allowed_from=allowed_from,
+                at=at,
+                failure_message=failure_message,
+                is_told=self._database.tells_ends,
+                fence=fence,
             )
         )
         return job_of(row)
@@ -156,8 +164,13 @@ def move_job(
     at: datetime,
     failure_message: str | None = None,
     fence: int | None = None,
+    is_told: bool = False,
 ) -> sa.Row[Any]:
-    """Moves a job within a transaction; returns its row. Raises IllegalMoveError."""
+    """Moves a job within a transaction; returns its row. Its end is to be told, if it `is_told`.
+
+    Raises:
+        IllegalMoveError: it stands in none of `allowed_from`.
+    """
     # Postgres holds the row for us; SQLite has let nobody else write since the transaction began.
     found = connection.execute(sa.select(import_jobs).where(import_jobs.c.id == job_id).with_for_update()).one_or_none()
     has_ended = to in ENDED
@@ -183,6 +196,8 @@ def move_job(
     )
     if row is None:
         raise IllegalMoveError(f"job {job_id} is in none of the stages that lead to {to}, or another worker's by now")
+    if has_ended and is_told:
+        announce(connection, job_id, at)
     return row
 
 

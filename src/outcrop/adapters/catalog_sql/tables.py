@@ -186,6 +186,20 @@ copied_parts = sa.Table(
     sa.Column("pieces", Document, nullable=False),
 )
 
+# The ends of jobs that a webhook is to be told; the row is written with the end.
+webhook_deliveries = sa.Table(
+    "webhook_deliveries",
+    metadata,
+    sa.Column("job_id", sa.String(12), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("due_at", Moment, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("settled_at", Moment),
+    sa.Column("problem", sa.Text),
+    sa.Index("ix_webhook_deliveries_due", "state", "due_at", "job_id"),
+)
+
 # Where the names of an import with a `vpcConfig` led when they were first needed; kept with the job, for good.
 network_pins = sa.Table(
     "network_pins",
