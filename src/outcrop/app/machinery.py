@@ -34,6 +34,7 @@ from outcrop.app.job_sources import JobSources
 from outcrop.app.keys import kms_keys, open_keys
 from outcrop.app.networks import ServerNetworks, load_networks
 from outcrop.app.roles import roles_by
+from outcrop.app.trail import Trail, open_trail
 from outcrop.app.vaults import local_reads, open_vault
 from outcrop.app.webhooks import ends_told
 from outcrop.errors import UnavailableError
@@ -61,6 +62,8 @@ class Machinery:
     """Everything behind the API."""
 
     clock: Clock
+    trail: Trail | None
+    """Takes the records of the audit log, where there is one."""
     database: Database
     jobs: SqlJobCatalog
     models: SqlModelCatalog
@@ -85,7 +88,8 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         known = load_networks(settings.networks)
-        keys = await open_keys(settings, clock)
+        trail = stack.enter_context(open_trail(settings))
+        keys = await open_keys(settings, clock, trail)
         database = Database(settings.catalog_url, tells_ends=bool(settings.webhook_url))
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
@@ -95,7 +99,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             known,
             networks_used,
             keys=keys,
-            keys_by=None if settings.keys == "local" else partial(kms_keys, settings),
+            keys_by=None if settings.keys == "local" else partial(kms_keys, settings, clock, trail),
             is_worker=settings.worker,
         )
         vault = open_vault(settings.vault_place, upstream_environment())
@@ -172,6 +176,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
 
         yield Machinery(
             clock=clock,
+            trail=trail,
             database=database,
             jobs=jobs,
             models=models,

@@ -134,7 +134,7 @@ class ImportPipeline:
                     log.exception("import_step_failed", job_id=job_id, step=name)
                 return {"failed": message}
 
-        with structlog.contextvars.bound_contextvars(job_id=job_id):
+        with structlog.contextvars.bound_contextvars(job_id=job_id, principal=claim.principal_arn):
             recorded = cast("Mapping[str, JsonValue]", await run_step(name, outcome))
         if "failed" in recorded:
             raise _StepFailedError(str(recorded["failed"]))

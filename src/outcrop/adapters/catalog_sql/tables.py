@@ -76,6 +76,7 @@ import_jobs = sa.Table(
     sa.Column("worker", sa.Text),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("fence", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("principal_arn", sa.Text, nullable=False, server_default=""),
     sa.UniqueConstraint("account", "region", "name", name="uq_import_jobs_name"),
     sa.UniqueConstraint("account", "region", "client_request_token", name="uq_import_jobs_token"),
     sa.Index("ix_import_jobs_created", "account", "region", "created_at", "id"),
