@@ -208,6 +208,9 @@ class Settings:
     webhook_give_up_s: float = _setting(
         86400.0, "How long an event is sent again before it is given up, in seconds.", read.at_least(0, float)
     )
+    metrics_port: int | None = _setting(
+        None, "Port on loopback where a worker serves its metrics; a server has them at /metrics.", read.port
+    )
     log_format: str = _setting("text", "text or json.", read.choice("text", "json"))
     log_level: str = _setting(
         "info", "debug, info, warning or error.", read.choice("debug", "info", "warning", "error")

@@ -27,17 +27,23 @@ __all__ = ["Fault", "FaultyS3", "Stored", "faulty_s3"]
 
 
 @contextmanager
-def faulty_s3(buckets: Sequence[str] = (), *, tls: ssl.SSLContext | None = None) -> Iterator[FaultyS3]:
-    """Runs a server with empty buckets; with a context it speaks HTTPS."""
+def faulty_s3(
+    buckets: Sequence[str] = (), *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
+) -> Iterator[FaultyS3]:
+    """Runs a server with empty buckets, in the calling thread's network namespace; with a context it speaks HTTPS."""
     state = FaultyS3()
     state.buckets = {name: {} for name in buckets}
     handler = type("Handler", (_Handler,), {"state": state})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    kind = type(
+        "Server", (ThreadingHTTPServer,), {"address_family": socket.AF_INET6 if ":" in host else socket.AF_INET}
+    )
+    server = kind((host, port), handler)
     server.daemon_threads = True
     if tls is not None:
         # The handshake is the handler's, in its own thread: a client that breaks it off stops nobody.
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    state.url = f"{'http' if tls is None else 'https'}://127.0.0.1:{server.server_port}"
+    shown = f"[{host}]" if ":" in host else host
+    state.url = f"{'http' if tls is None else 'https'}://{shown}:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

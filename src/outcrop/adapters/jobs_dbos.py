@@ -109,6 +109,19 @@ class DbosJobEngine:
             except DBAPIError as error:
                 raise UnavailableError("the jobs' database", type(error.orig).__name__) from error
 
+    async def answers(self) -> None:
+        """Returns when the jobs' database answered. Raises UnavailableError, also while this process begins anew."""
+        if self._registered is None:
+            raise UnavailableError("the job engine", "it is starting or stopping")
+        try:
+            await asyncio.to_thread(self._ping)
+        except DBAPIError as error:
+            raise UnavailableError("the jobs' database", type(error.orig).__name__) from error
+
+    def _ping(self) -> None:
+        with self._engine.connect() as connection:
+            connection.execute(sa.text("SELECT 1")).all()
+
     async def close(self) -> None:
         """Stops taking work; what is under way goes on at the next launch, or at another worker."""
         if self._watching is not None:

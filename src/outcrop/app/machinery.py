@@ -37,15 +37,17 @@ from outcrop.app.roles import roles_by
 from outcrop.app.trail import Trail, open_trail
 from outcrop.app.vaults import local_reads, open_vault
 from outcrop.app.webhooks import ends_told
+from outcrop.console.health import Readiness
 from outcrop.errors import UnavailableError
 from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
 from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
-from outcrop.ports import Clock, KeyService, Networks, Vault
+from outcrop.ports import Clock, KeyService, Meter, Networks, Vault
 from outcrop.records import Stage
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
+from outcrop.serving.measured import MeasuredHost
 from outcrop.serving.prompts import Prompts
 from outcrop.serving.proof import prove_model
 from outcrop.serving.unsealing import Reading, open_artifact
@@ -78,7 +80,7 @@ class Machinery:
 
 
 @asynccontextmanager
-async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
+async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery]:
     """Makes it all from settings, sets the imports going, and stops everything in the opposite order.
 
     Raises:
@@ -114,7 +116,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         engine, capabilities = open_engine(settings, environment=engine_environment())
         memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
         fleet = Fleet(
-            LocalHost(engine=engine, memory=memory, open_artifact=opened),
+            MeasuredHost(LocalHost(engine=engine, memory=memory, open_artifact=opened), meter, clock),
             clock,
             FleetLimits(
                 hold_s=settings.hold_s,
@@ -156,6 +158,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             worker=settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
             most_attempts=settings.most_attempts,
             outage_s=settings.outage_s,
+            meter=meter,
             runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_PART),
         )
         job_engine = DbosJobEngine(
@@ -170,7 +173,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         stack.push_async_callback(job_engine.close)
         for job in await jobs.unfinished():
             await job_engine.start(job.id)
-        await stack.enter_async_context(ends_told(settings, database, jobs, clock, lambda _outcome: None))
+        await stack.enter_async_context(ends_told(settings, database, jobs, clock, meter))
         starting = asyncio.create_task(_start_what_waits(jobs, job_engine, clock))
         stack.callback(starting.cancel)
 
@@ -189,6 +192,14 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             sources=sources,
             job_engine=job_engine,
         )
+
+
+def readiness_of(behind: Machinery) -> Readiness:
+    """Returns whether the parts answer that a server cannot do without."""
+    return Readiness(
+        {"catalog": behind.database.answers, "jobs": behind.job_engine.answers, "vault": behind.vault.artifact_ids},
+        behind.clock,
+    )
 
 
 async def _start_what_waits(jobs: SqlJobCatalog, job_engine: DbosJobEngine, clock: Clock) -> None:

@@ -15,6 +15,7 @@ from outcrop import __version__
 from outcrop.cli.access import access
 from outcrop.cli.doctor import doctor
 from outcrop.cli.keys import keys
+from outcrop.cli.networks import networks
 from outcrop.cli.options import CLIENT_SETTINGS, EXIT_NO, EXIT_UNKNOWN, WORKER_SETTINGS, setting_flags
 from outcrop.errors import ImportFailedError, OutcropError, SettingError
 from outcrop.settings import load
@@ -57,6 +58,7 @@ def cli() -> None:
 
 cli.add_command(access)
 cli.add_command(keys)
+cli.add_command(networks)
 cli.add_command(doctor)
 
 

@@ -22,7 +22,8 @@ from outcrop.imports.sealing import Buffers, SealingSink
 from outcrop.imports.streams import Streams
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import ObjectStore
-from outcrop.records import ImportJob, JobNote, Piece, SealedPart, SealedSoFar, SourceObject, Upload
+from outcrop.records import ImportJob, JobNote, Piece, SealedPart, SealedSoFar, SourceObject, Stage, Upload
+from outcrop.records.measures import IMPORT_BYTES
 from outcrop.tasks import Tasks
 
 log = structlog.get_logger()
@@ -191,6 +192,7 @@ class _Copier:
             receipt = await through_outages(writer.finish, clock=tools.clock, outage_s=tools.outage_s)
             parts[number] = sink.part(number, receipt)
         self._streams.finished(run.plain_bytes)
+        tools.meter.add(IMPORT_BYTES, run.plain_bytes, stage=Stage.COPY.value)
         await self._counter.add(run.plain_bytes)
         await recorder.add(parts[number], run.plain_bytes)
 

@@ -11,6 +11,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from typing import Any, cast
 
@@ -29,15 +30,17 @@ from outcrop.artifact.manifest import (
 from outcrop.artifact.selection import Selection, select
 from outcrop.errors import IllegalMoveError, ModelRejectedError, UnavailableError
 from outcrop.imports import copy, publish, share, verify
-from outcrop.imports.failure import failure_message, is_expected
+from outcrop.imports.failure import FailureCause, failure_cause, failure_message, is_expected
 from outcrop.imports.inspection import inspect
 from outcrop.imports.job import ALLOWED_FROM
+from outcrop.imports.measuring import count_end
 from outcrop.imports.outages import through_outages
 from outcrop.imports.plan import pin, plan
 from outcrop.imports.progress import ByteCounter
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import RunStep
 from outcrop.records import ImportJob, JobNote, JsonObject, JsonValue, ModelFacts, SourceLocation, SourceObject, Stage
+from outcrop.records.measures import TAKEOVERS
 
 log = structlog.get_logger()
 
@@ -48,9 +51,10 @@ MOST_IGNORED_TOLD = 50
 class _StepFailedError(Exception):
     """A recorded step says that the import has failed. Never leaves this module."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, cause: FailureCause) -> None:
         super().__init__(message)
         self.message = message
+        self.cause = cause
 
 
 class ImportPipeline:
@@ -63,6 +67,8 @@ class ImportPipeline:
         """Runs the import to its end. Returns also when the job had ended already, or another worker has it now."""
         try:
             claim = await self._claim(job_id)
+            if claim.attempts > 1:
+                self._tools.meter.add(TAKEOVERS)
             try:
                 await self._run(claim, run_step)
             except asyncio.CancelledError:
@@ -107,8 +113,7 @@ class ImportPipeline:
             evidence = await step("prove", lambda job: self._prove(job, sha256, facts["model"]))
             await step("publish", lambda job: self._publish(job, sha256, chosen, facts["model"], evidence))
         except _StepFailedError as failure:
-            message = failure.message
-            await run_step("fail", lambda: self._fail(claim, message))
+            await run_step("fail", partial(self._fail, claim, failure.message, failure.cause))
 
     async def _step(
         self, claim: ImportJob, run_step: RunStep, name: str, work: Callable[[ImportJob], Awaitable[JsonValue]]
@@ -121,7 +126,7 @@ class ImportPipeline:
 
         async def outcome() -> JsonObject:
             if claim.attempts > tools.most_attempts:
-                return {"failed": _too_often(claim)}
+                return {"failed": _too_often(claim), "cause": FailureCause.GIVEN_UP}
             try:
                 return {"done": await through_outages(attempt, clock=tools.clock, outage_s=tools.outage_s)}
             except IllegalMoveError:
@@ -132,12 +137,14 @@ class ImportPipeline:
                     log.warning("import_step_failed", job_id=job_id, step=name, reason=message)
                 else:
                     log.exception("import_step_failed", job_id=job_id, step=name)
-                return {"failed": message}
+                return {"failed": message, "cause": failure_cause(error)}
 
         with structlog.contextvars.bound_contextvars(job_id=job_id, principal=claim.principal_arn):
             recorded = cast("Mapping[str, JsonValue]", await run_step(name, outcome))
         if "failed" in recorded:
-            raise _StepFailedError(str(recorded["failed"]))
+            # What an earlier version recorded has no cause.
+            cause = FailureCause(str(recorded.get("cause", FailureCause.INTERNAL)))
+            raise _StepFailedError(str(recorded["failed"]), cause)
         return recorded["done"]
 
     async def _own(self, claim: ImportJob) -> ImportJob:
@@ -241,7 +248,7 @@ class ImportPipeline:
         )
         return None
 
-    async def _fail(self, claim: ImportJob, message: str) -> JsonValue:
+    async def _fail(self, claim: ImportJob, message: str, cause: FailureCause) -> JsonValue:
         tools = self._tools
 
         async def end() -> None:
@@ -249,14 +256,16 @@ class ImportPipeline:
             if job.stage is Stage.FAILED:
                 return
             await publish.discard(tools, job)
+            now = tools.clock.now()
             await tools.jobs.move(
                 job.id,
                 Stage.FAILED,
                 allowed_from=ALLOWED_FROM[Stage.FAILED],
-                at=tools.clock.now(),
+                at=now,
                 failure_message=message,
                 fence=job.fence,
             )
+            count_end(tools.meter, job, now, cause)
             log.info("import_failed", job_arn=job.arn, reason=message)
 
         # However long the catalog is away, the job ends when it is back.

@@ -16,6 +16,7 @@ from outcrop.ports.catalog import (
 from outcrop.ports.clock import Clock
 from outcrop.ports.engines import CopyHost, Engine, RunningEngine
 from outcrop.ports.keys import KeyService
+from outcrop.ports.meters import Meter, Unmetered
 from outcrop.ports.networks import NetworkCatalog, Networks
 from outcrop.ports.roles import RoleBroker
 from outcrop.ports.storage import (
@@ -48,6 +49,7 @@ __all__ = [
     "KeyService",
     "LocalReader",
     "LocalReads",
+    "Meter",
     "ModelCatalog",
     "NetworkCatalog",
     "Networks",
@@ -57,6 +59,7 @@ __all__ = [
     "RunStep",
     "RunningEngine",
     "TagCatalog",
+    "Unmetered",
     "UserCatalog",
     "Vault",
     "VaultFile",

@@ -15,6 +15,7 @@ from outcrop.access.quotas import require_room
 from outcrop.adapters.catalog_sql.database import Database, take_turns
 from outcrop.adapters.catalog_sql.deliveries import announce
 from outcrop.adapters.catalog_sql.lookup import Lookup, by_id_or_name, meant
+from outcrop.adapters.catalog_sql.networks import network_of
 from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
 from outcrop.arn import Tenant
@@ -27,7 +28,6 @@ from outcrop.records import (
     JobNote,
     ListQuery,
     Mark,
-    Network,
     Page,
     Progress,
     Quotas,
@@ -323,12 +323,7 @@ def job_of(row: sa.Row[Any]) -> ImportJob:
             source_uri=row.source_uri,
             client_request_token=row.client_request_token,
             kms_key_id=row.kms_key_id,
-            network=None
-            if row.network is None
-            else Network(
-                subnet_ids=tuple(row.network["subnet_ids"]),
-                security_group_ids=tuple(row.network["security_group_ids"]),
-            ),
+            network=None if row.network is None else network_of(row.network),
             model_tags=tuple(Tag(key=key, value=value) for key, value in row.model_tags),
         ),
         model_id=row.model_id,
