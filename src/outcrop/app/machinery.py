@@ -25,7 +25,7 @@ from outcrop.adapters.catalog_sql import (
 )
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.fleet_local import LocalHost
-from outcrop.adapters.jobs_dbos import DbosJobEngine
+from outcrop.adapters.jobs_dbos import DbosJobEngine, Limits
 from outcrop.adapters.keys_networked import NetworkedKeys
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.app.engines import open_engine
@@ -157,14 +157,17 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
             profile=settings.profile,
             worker=settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
             most_attempts=settings.most_attempts,
+            share_bytes=settings.share_mib * MIB,
             outage_s=settings.outage_s,
             meter=meter,
             runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_PART),
         )
+        pipeline = ImportPipeline(tools)
         job_engine = DbosJobEngine(
             url=settings.jobs_url,
-            workflow=ImportPipeline(tools).run,
-            concurrency=settings.concurrent_imports,
+            workflow=pipeline.run,
+            share=pipeline.run_share,
+            limits=Limits(here=settings.concurrent_imports, all=settings.all_imports),
             is_worker=settings.worker,
         )
         if settings.worker:
@@ -172,7 +175,7 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
         await job_engine.launch()
         stack.push_async_callback(job_engine.close)
         for job in await jobs.unfinished():
-            await job_engine.start(job.id)
+            await job_engine.start(job.id, turn=job.turn)
         await stack.enter_async_context(ends_told(settings, database, jobs, clock, meter))
         starting = asyncio.create_task(_start_what_waits(jobs, job_engine, clock))
         stack.callback(starting.cancel)
@@ -209,7 +212,7 @@ async def _start_what_waits(jobs: SqlJobCatalog, job_engine: DbosJobEngine, cloc
         try:
             for job in await jobs.unfinished():
                 if job.stage is Stage.QUEUED:
-                    await job_engine.start(job.id)
+                    await job_engine.start(job.id, turn=job.turn)
         except UnavailableError as error:
             log.warning("waiting_for", what=error.what, reason=error.reason)
 
