@@ -35,6 +35,7 @@ from outcrop.app.job_sources import JobSources
 from outcrop.app.keys import kms_keys, open_keys
 from outcrop.app.networks import ServerNetworks, load_networks
 from outcrop.app.roles import roles_by
+from outcrop.app.trail import Trail, open_trail
 from outcrop.app.vaults import local_reads, open_vault
 from outcrop.app.webhooks import ends_told
 from outcrop.console.health import Readiness
@@ -64,6 +65,8 @@ class Machinery:
     """Everything behind the API."""
 
     clock: Clock
+    trail: Trail | None
+    """Takes the records of the audit log, where there is one."""
     database: Database
     jobs: SqlJobCatalog
     models: SqlModelCatalog
@@ -88,7 +91,8 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         known = load_networks(settings.networks)
-        keys = await open_keys(settings, clock)
+        trail = stack.enter_context(open_trail(settings))
+        keys = await open_keys(settings, clock, trail)
         database = Database(settings.catalog_url, tells_ends=bool(settings.webhook_url))
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
@@ -98,7 +102,7 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
             known,
             networks_used,
             keys=keys,
-            keys_by=None if settings.keys == "local" else partial(kms_keys, settings),
+            keys_by=None if settings.keys == "local" else partial(kms_keys, settings, clock, trail),
             is_worker=settings.worker,
         )
         vault = open_vault(settings.vault_place, upstream_environment())
@@ -183,6 +187,7 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
 
         yield Machinery(
             clock=clock,
+            trail=trail,
             database=database,
             jobs=jobs,
             models=models,
