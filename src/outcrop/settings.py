@@ -154,6 +154,12 @@ class Settings:
         flag="--worker/--no-worker",
     )
     concurrent_imports: int = _setting(2, "Import jobs that one worker runs at once.", read.at_least(1, int))
+    all_imports: int | None = _setting(
+        None, "Import jobs that all workers of a database together run at once; default: any.", read.at_least(1, int)
+    )
+    share_mib: int = _setting(
+        2048, "An import of more MiB than this is copied in shares of this size, by all workers.", read.at_least(1, int)
+    )
     worker_name: str = _setting(
         "",
         "What this process is called in the progress of its imports; default: the machine's name and a number.",

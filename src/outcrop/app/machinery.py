@@ -25,7 +25,7 @@ from outcrop.adapters.catalog_sql import (
 )
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.fleet_local import LocalHost
-from outcrop.adapters.jobs_dbos import DbosJobEngine
+from outcrop.adapters.jobs_dbos import DbosJobEngine, Limits
 from outcrop.adapters.keys_networked import NetworkedKeys
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.app.engines import open_engine
@@ -34,6 +34,7 @@ from outcrop.app.job_sources import JobSources
 from outcrop.app.keys import kms_keys, open_keys
 from outcrop.app.networks import ServerNetworks, load_networks
 from outcrop.app.roles import roles_by
+from outcrop.app.trail import Trail, open_trail
 from outcrop.app.vaults import local_reads, open_vault
 from outcrop.app.webhooks import ends_told
 from outcrop.console.health import Readiness
@@ -63,6 +64,8 @@ class Machinery:
     """Everything behind the API."""
 
     clock: Clock
+    trail: Trail | None
+    """Takes the records of the audit log, where there is one."""
     database: Database
     jobs: SqlJobCatalog
     models: SqlModelCatalog
@@ -87,7 +90,8 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         known = load_networks(settings.networks)
-        keys = await open_keys(settings, clock)
+        trail = stack.enter_context(open_trail(settings))
+        keys = await open_keys(settings, clock, trail)
         database = Database(settings.catalog_url, tells_ends=bool(settings.webhook_url))
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
@@ -97,7 +101,7 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
             known,
             networks_used,
             keys=keys,
-            keys_by=None if settings.keys == "local" else partial(kms_keys, settings),
+            keys_by=None if settings.keys == "local" else partial(kms_keys, settings, clock, trail),
             is_worker=settings.worker,
         )
         vault = open_vault(settings.vault_place, upstream_environment())
@@ -153,14 +157,17 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
             profile=settings.profile,
             worker=settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
             most_attempts=settings.most_attempts,
+            share_bytes=settings.share_mib * MIB,
             outage_s=settings.outage_s,
             meter=meter,
             runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_PART),
         )
+        pipeline = ImportPipeline(tools)
         job_engine = DbosJobEngine(
             url=settings.jobs_url,
-            workflow=ImportPipeline(tools).run,
-            concurrency=settings.concurrent_imports,
+            workflow=pipeline.run,
+            share=pipeline.run_share,
+            limits=Limits(here=settings.concurrent_imports, all=settings.all_imports),
             is_worker=settings.worker,
         )
         if settings.worker:
@@ -168,13 +175,14 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
         await job_engine.launch()
         stack.push_async_callback(job_engine.close)
         for job in await jobs.unfinished():
-            await job_engine.start(job.id)
+            await job_engine.start(job.id, turn=job.turn)
         await stack.enter_async_context(ends_told(settings, database, jobs, clock, meter))
         starting = asyncio.create_task(_start_what_waits(jobs, job_engine, clock))
         stack.callback(starting.cancel)
 
         yield Machinery(
             clock=clock,
+            trail=trail,
             database=database,
             jobs=jobs,
             models=models,
@@ -204,7 +212,7 @@ async def _start_what_waits(jobs: SqlJobCatalog, job_engine: DbosJobEngine, cloc
         try:
             for job in await jobs.unfinished():
                 if job.stage is Stage.QUEUED:
-                    await job_engine.start(job.id)
+                    await job_engine.start(job.id, turn=job.turn)
         except UnavailableError as error:
             log.warning("waiting_for", what=error.what, reason=error.reason)
 

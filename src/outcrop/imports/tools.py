@@ -61,6 +61,8 @@ class ImportTools:
     """The engine and the machine that models are judged for."""
     random_bytes: Callable[[int], bytes]
     profile: str
+    share_bytes: int
+    """An import that is larger than this is copied in shares of this size, by whichever workers are free."""
     worker: str
     """What this process is called in progress and messages."""
     most_attempts: int

@@ -32,7 +32,7 @@ from outcrop.ports.storage import (
     WriteAt,
 )
 from outcrop.ports.webhooks import DeliveryCatalog, WebhookSender
-from outcrop.ports.work import JobEngine, RunStep, Workflow
+from outcrop.ports.work import JobEngine, RunShares, RunStep, Share, Workflow
 
 __all__ = [
     "ArtifactCatalog",
@@ -56,8 +56,10 @@ __all__ = [
     "ObjectStore",
     "PartWriter",
     "RoleBroker",
+    "RunShares",
     "RunStep",
     "RunningEngine",
+    "Share",
     "TagCatalog",
     "Unmetered",
     "UserCatalog",

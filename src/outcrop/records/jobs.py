@@ -115,6 +115,8 @@ class ImportJob:
     request: ImportRequest
     model_id: str
     """The id that the model will carry; chosen at creation, so that keys can name the model before it exists."""
+    principal_arn: str = ""
+    """Who created it; empty for jobs of before that was kept."""
     key_arn: str
     """The key that wraps the model's data key; resolved at creation."""
     stage: Stage
@@ -129,6 +131,8 @@ class ImportJob:
     """The model's wrapped copy of the data key while the import runs; handed to the model at the end."""
     shared_artifact_id: str | None = None
     """The artifact of an earlier import, where this one found its content stored already."""
+    turn: int = 1
+    """When the job's turn is, among all that wait: accounts take turns, and each account's jobs are in order."""
     worker: str | None = None
     """Who works on the job, or did at last; None before anybody did."""
     attempts: int = 0

@@ -34,8 +34,9 @@ class Started:
     async def launch(self) -> None:
         """Does nothing."""
 
-    async def start(self, job_id: str) -> None:
+    async def start(self, job_id: str, *, turn: int) -> None:
         """Keeps the id."""
+        assert turn >= 1
         self.ids.append(job_id)
 
     async def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from outcrop.adapters.catalog_sql.lookup import Lookup, by_id_or_name, meant
 from outcrop.adapters.catalog_sql.networks import network_of
 from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
+from outcrop.adapters.catalog_sql.turns import next_turn
 from outcrop.arn import Tenant
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
 from outcrop.imports.job import ENDED
@@ -67,13 +68,14 @@ class SqlJobCatalog:
                 return earlier
             _require_free_names(connection, job)
             _require_room(connection, job.tenant, quotas)
-            connection.execute(import_jobs.insert().values(**job_row(job)))
+            waiting = replace(job, turn=next_turn(connection, job.tenant.account))
+            connection.execute(import_jobs.insert().values(**job_row(waiting)))
             if job.request.job_tags:
                 connection.execute(
                     tags.insert(),
                     [{"resource_id": job.id, "key": tag.key, "value": tag.value} for tag in job.request.job_tags],
                 )
-            return job
+            return waiting
 
         return await self._database.transaction(work)
 
@@ -282,6 +284,7 @@ def job_row(job: ImportJob) -> dict[str, Any]:
         "name": request.job_name,
         "model_name": request.imported_model_name,
         "model_id": job.model_id,
+        "principal_arn": job.principal_arn,
         "role_arn": request.role_arn,
         "source_uri": request.source_uri,
         "client_request_token": request.client_request_token,
@@ -304,6 +307,7 @@ def job_row(job: ImportJob) -> dict[str, Any]:
         "report": job.report,
         "wrapped_key": job.wrapped_key,
         "shared_artifact_id": job.shared_artifact_id,
+        "turn": job.turn,
         "worker": job.worker,
         "attempts": job.attempts,
         "fence": job.fence,
@@ -326,6 +330,7 @@ def job_of(row: sa.Row[Any]) -> ImportJob:
             model_tags=tuple(Tag(key=key, value=value) for key, value in row.model_tags),
         ),
         model_id=row.model_id,
+        principal_arn=row.principal_arn,
         key_arn=row.key_arn,
         stage=_STAGES[row.stage],
         created_at=row.created_at,
@@ -336,6 +341,7 @@ def job_of(row: sa.Row[Any]) -> ImportJob:
         report=row.report,
         wrapped_key=row.wrapped_key,
         shared_artifact_id=row.shared_artifact_id,
+        turn=row.turn,
         worker=row.worker,
         attempts=row.attempts,
         fence=row.fence,
