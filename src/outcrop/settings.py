@@ -154,6 +154,12 @@ class Settings:
         flag="--worker/--no-worker",
     )
     concurrent_imports: int = _setting(2, "Import jobs that one worker runs at once.", read.at_least(1, int))
+    all_imports: int | None = _setting(
+        None, "Import jobs that all workers of a database together run at once; default: any.", read.at_least(1, int)
+    )
+    share_mib: int = _setting(
+        2048, "An import of more MiB than this is copied in shares of this size, by all workers.", read.at_least(1, int)
+    )
     worker_name: str = _setting(
         "",
         "What this process is called in the progress of its imports; default: the machine's name and a number.",
@@ -207,6 +213,9 @@ class Settings:
     )
     webhook_give_up_s: float = _setting(
         86400.0, "How long an event is sent again before it is given up, in seconds.", read.at_least(0, float)
+    )
+    metrics_port: int | None = _setting(
+        None, "Port on loopback where a worker serves its metrics; a server has them at /metrics.", read.port
     )
     log_format: str = _setting("text", "text or json.", read.choice("text", "json"))
     log_level: str = _setting(

@@ -111,8 +111,8 @@ class Sts:
 
 
 @contextmanager
-def running_sts() -> Iterator[tuple[Sts, str]]:
-    """Runs an STS on loopback; gives it and its URL."""
+def running_sts(*, host: str = "127.0.0.1") -> Iterator[tuple[Sts, str]]:
+    """Runs an STS, in the network namespace of the calling thread; gives it and its URL."""
     sts = Sts()
 
     class Handler(BaseHTTPRequestHandler):
@@ -140,11 +140,11 @@ def running_sts() -> Iterator[tuple[Sts, str]]:
         def log_message(self, *_arguments: object) -> None:
             """Says nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield sts, f"http://127.0.0.1:{server.server_address[1]}"
+        yield sts, f"http://{host}:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()

@@ -91,6 +91,17 @@ def test_a_store_and_the_machine_together(tmp_path: Path, engine: Path, server: 
     assert "very-secret-key" not in done.stdout + done.stderr
 
 
+def test_a_subnet_that_this_machine_lacks(tmp_path: Path, engine: Path) -> None:
+    """The networks file is looked at by subnet."""
+    file = tmp_path / "networks.toml"
+    file.write_text('[subnets.a]\ndirect = true\n[subnets.b]\nsource = "198.51.100.77"\n[security-groups.g]\n')
+    done = doctor("--networks", str(file), "--json", data=tmp_path / "data", engine=engine)
+
+    check = checks_of(done)["networks"]
+    assert (done.returncode, check["state"]) == (1, "wrong")
+    assert check["message"].startswith("Of no use on this machine: b (the source address 198.51.100.77 cannot be used")
+
+
 def test_what_is_wrong_comes_with_its_cure(tmp_path: Path, engine: Path) -> None:
     """Exit status 1, the cure below, and what was not looked at said."""
     with faulty_s3(["models"], tls=Authority(tmp_path).server()) as state:

@@ -149,10 +149,12 @@ def _set(descriptor: int) -> None:
         raise OSError(code, os.strerror(code))
 
 
-def routes(name: str, device: str, *, to: Sequence[str], source: str, table: int | None = None) -> None:
+def routes(
+    name: str, device: str, *, to: Sequence[str], source: str, table: int | None = None, metric: int | None = None
+) -> None:
     """Sends destinations by a device, from a source address; with a table only what has that source already."""
     family = "-6" if ":" in source else "-4"
-    chosen = () if table is None else ("table", str(table))
+    chosen = (*(() if table is None else ("table", str(table))), *(() if metric is None else ("metric", str(metric))))
     for destination in to:
         ip("-n", name, family, "route", "add", destination, "dev", device, "src", source, *chosen)
     if table is not None:

@@ -22,6 +22,8 @@ class Dns:
 
     def __init__(self) -> None:
         self.addresses: dict[str, list[str]] = {}
+        self.aliases: dict[str, str] = {}
+        """CNAME records."""
         self.asked: list[str] = []
         self.clients: set[str] = set()
         """From where."""
@@ -39,9 +41,12 @@ class Dns:
         if self.fails:
             reply.set_rcode(dns.rcode.SERVFAIL)
             return reply.to_wire()
+        if name in self.aliases:
+            reply.answer.append(dns.rrset.from_text(question.name, 0, "IN", "CNAME", f"{self.aliases[name]}."))
+            name = self.aliases[name]
         wanted = [item for item in self.addresses.get(name, []) if (":" in item) == (kind == "AAAA")]
         if wanted and kind in ("A", "AAAA"):
-            reply.answer.append(dns.rrset.from_text(question.name, 0, "IN", kind, *wanted))
+            reply.answer.append(dns.rrset.from_text(f"{name}.", 0, "IN", kind, *wanted))
         try:
             return reply.to_wire(max_size=most_bytes)
         except dns.exception.TooBig:

@@ -25,7 +25,8 @@ from botocore.exceptions import ClientError
 
 from tests.contract.conftest import make_llama
 from tests.contract.kms_server import Kms, running_kms
-from tests.e2e.servers import RunningServer, running_server
+from tests.contract.sts_server import SERVER_KEY, SERVER_SECRET, Role, Sts, running_sts
+from tests.e2e.servers import ROLE, RunningServer, running_server
 from tests.services.faulty_s3 import Fault, FaultyS3, faulty_s3
 from tests.services.namespaces import Watch, address, entered, link, missing, namespace, routes, watched
 from tests.services.network_servers import Dns, running_dns, running_proxy
@@ -38,7 +39,7 @@ ENGINE_PORT = 8100
 """The namespace is ours alone, and so are its ports."""
 METADATA = "169.254.169.254"
 BOTH = [f"{S3}/32", f"{S3_6}/128"]
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": SERVER_KEY, "AWS_SECRET_ACCESS_KEY": SERVER_SECRET, "AWS_REGION": "us-east-1"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,9 @@ class World:
     other: FaultyS3
     kms: Kms
     kms_url: str
+    sts: Sts
+    sts_url: str
+    device: str
     dns: Dns
     proxied: list[str]
     inside_url: str
@@ -77,6 +81,8 @@ def world() -> Iterator[World]:
         routes(outcrop, ordinary, to=[f"{S3_6}/128"], source="fd6b:213:7::3")
         routes(outcrop, ours, to=destinations, source="10.213.7.2", table=100)
         routes(outcrop, ours, to=[f"{S3_6}/128"], source="fd6b:213:7::2", table=100)
+        # For who insists on the device; of two routes the one of the lower metric is the ordinary one.
+        routes(outcrop, ours, to=[f"{S3}/32"], source="10.213.7.2", metric=500)
         routes(vpc, theirs, to=["10.213.7.2/32"], source=S3)
         routes(vpc, theirs, to=["fd6b:213:7::2/128"], source=S3_6)
         routes(elsewhere, other, to=["10.213.7.3/32"], source=S3)
@@ -86,6 +92,7 @@ def world() -> Iterator[World]:
             s3_6 = stack.enter_context(faulty_s3(["models"], host=S3_6, port=9000))
             inside = stack.enter_context(faulty_s3(["models"], host=INSIDE, port=9000))
             kms, kms_url = stack.enter_context(running_kms(host=S3))
+            sts, sts_url = stack.enter_context(running_sts(host=S3))
             dns_server = stack.enter_context(running_dns(S3))
             proxied = stack.enter_context(running_proxy(S3, 3128))
         with entered(elsewhere):
@@ -101,6 +108,9 @@ def world() -> Iterator[World]:
             other=another,
             kms=kms,
             kms_url=kms_url,
+            sts=sts,
+            sts_url=sts_url,
+            device=ours,
             dns=dns_server,
             proxied=proxied,
             inside_url=inside.url,
@@ -140,9 +150,10 @@ def _listens(port: int) -> bool:
 def networks_file(folder: Path, world: World) -> Path:
     """What the subnets and groups of these tests mean."""
     source = ["10.213.7.2", "fd6b:213:7::2"]
-    kms = {"kms": world.kms_url}
+    kms = {"kms": world.kms_url, "sts": world.sts_url}
     subnets: dict[str, Mapping[str, Any]] = {
         "subnet-v4": {"source": source, "endpoints": {"s3": world.s3.url, **kms}},
+        "subnet-device": {"device": world.device, "endpoints": {"s3": world.s3.url}},
         "subnet-v6": {"source": source, "endpoints": {"s3": world.s3_6.url, **kms}},
         "subnet-named": {
             "source": source,
@@ -159,7 +170,7 @@ def networks_file(folder: Path, world: World) -> Path:
     }
     groups = {
         "sg-store": [{"to": BOTH, "ports": [9000]}],
-        "sg-kms": [{"to": f"{S3}/32", "ports": "1024-65535"}],
+        "sg-services": [{"to": f"{S3}/32", "ports": "1024-65535"}],
         "sg-inside": [{"to": f"{INSIDE}/32", "ports": [9000]}],
         "sg-everywhere": [{"to": ["0.0.0.0/0", "::/0"], "ports": "all"}],
         "sg-https": [{"to": ["0.0.0.0/0", "::/0"], "ports": [443]}],
@@ -179,6 +190,7 @@ def environment(folder: Path, world: World) -> dict[str, str]:
         "AWS_CONFIG_FILE": str(config),
         "AWS_ENDPOINT_URL_S3": world.other.url,
         "AWS_ENDPOINT_URL_KMS": world.kms_url,
+        "AWS_ENDPOINT_URL_STS": world.sts_url,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 
@@ -193,7 +205,7 @@ def outcrop_in(world: World, folder: Path, *flags: str, is_killed: bool = False)
                 running_server(
                     folder / "data",
                     *("--networks", str(networks_file(folder, world)), "--engine", f"http://127.0.0.1:{ENGINE_PORT}"),
-                    *("--outage-s", "0", *flags),
+                    *("--outage-s", "0", *(flags or ("--roles", "ambient"))),
                     environment=environment(folder, world),
                     is_killed=is_killed,
                 )
@@ -235,18 +247,18 @@ def forget(world: World) -> None:
         watch.packets.clear()
 
 
-@pytest.mark.parametrize(("family", "subnet"), [("v4", "subnet-v4"), ("v6", "subnet-v6")])
+@pytest.mark.parametrize("subnet", ["subnet-v4", "subnet-v6", "subnet-device"])
 def test_an_import_goes_by_its_subnet_and_no_packet_goes_elsewhere(
-    server: RunningServer, world: World, family: str, subnet: str
+    server: RunningServer, world: World, subnet: str
 ) -> None:
-    """The bucket is reached from the subnet's source address only; the same address elsewhere sees nothing."""
+    """The bucket is reached by the subnet's source address or device only; the same address elsewhere sees nothing."""
     forget(world)
 
-    ended = imported(server, f"by-{family}", subnet, "sg-store")
+    ended = imported(server, f"by-{subnet}", subnet, "sg-store")
 
     assert ended["status"] == "Completed", ended
     assert ended["vpcConfig"] == vpc_config(subnet, "sg-store")
-    assert world.in_vpc.to(S3_6 if family == "v6" else S3)
+    assert world.in_vpc.to(S3_6 if subnet == "subnet-v6" else S3)
     assert world.elsewhere.packets == []
 
 
@@ -315,21 +327,24 @@ def test_what_cannot_be_used_is_refused_at_once(server: RunningServer) -> None:
         assert refused.value.response["Error"]["Code"] == "ValidationException"
 
 
-def test_keys_are_reached_by_the_subnet_too(world: World, model: Path, tmp_path: Path) -> None:
-    """KMS is in the VPC alone: at create, while importing, for the proof, and for every later load."""
+def test_keys_and_roles_are_reached_by_the_subnet_too(world: World, model: Path, tmp_path: Path) -> None:
+    """KMS and STS are in the VPC alone: at create, while importing, for the proof, and for every later load."""
     assert model.is_dir()
     key = world.kms.make_key()
-    flags = ("--keys", "kms", "--kms-key", world.kms.make_key())
+    world.sts.roles[ROLE] = Role()
+    flags = ("--keys", "kms", "--kms-key", world.kms.make_key(), "--roles", "sts")
     with outcrop_in(world, tmp_path / "kms", *flags) as server, entered(world.outcrop):
         forget(world)
-        with pytest.raises(ClientError, match="vpcConfig does not lead to the key service"):
+        with pytest.raises(ClientError, match="The security group sg-store does not allow a connection"):
             imported(server, "unkeyed", "subnet-v4", "sg-store", importedModelKmsKeyId=key)
         assert world.in_vpc.packets == []
+        assert world.sts.sessions == []
 
-        ended = imported(server, "keyed", "subnet-v4", "sg-store", "sg-kms", importedModelKmsKeyId=key)
+        ended = imported(server, "keyed", "subnet-v4", "sg-store", "sg-services", importedModelKmsKeyId=key)
 
         assert ended["status"] == "Completed", ended
         assert ended["importedModelKmsKeyArn"] == key
+        assert len(world.sts.sessions) >= 2
     with outcrop_in(world, tmp_path / "kms", *flags) as server, entered(world.outcrop):
         forget(world)
         reply = server.client("bedrock-runtime").invoke_model(

@@ -46,7 +46,7 @@ async def create_model_import_job(call: Call, services: Services) -> Reply:
     await _check_role(asked, services)
     job = await services.jobs.create(asked, services.quotas)
     # A kill before the next line is mended at the next start, which starts every unended job.
-    await services.job_engine.start(job.id)
+    await services.job_engine.start(job.id, turn=job.turn)
     return Reply(output={"jobArn": job.arn})
 
 

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from outcrop.access.throttle import Throttle
 from outcrop.api.permissions import Permissions
-from outcrop.ports import Clock, JobCatalog, JobEngine, KeyService, ModelCatalog, Networks, TagCatalog, Vault
+from outcrop.ports import (
+    Clock,
+    JobCatalog,
+    JobEngine,
+    KeyService,
+    Meter,
+    ModelCatalog,
+    Networks,
+    TagCatalog,
+    Unmetered,
+    Vault,
+)
 from outcrop.records import ImportJob, Quotas
 from outcrop.serving.bodies.engine_request import SHORT_ID_LETTERS
 from outcrop.serving.capabilities import Capabilities
@@ -47,6 +58,7 @@ class Services:
     permissions: Permissions
     throttle: Throttle
     quotas: Quotas
+    meter: Meter = field(default_factory=Unmetered)
 
     def new_tool_id(self) -> str:
         """Makes the id of a tool use: nine letters and digits, as the chat templates of Mistral insist on."""

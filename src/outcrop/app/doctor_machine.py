@@ -13,8 +13,10 @@ from pathlib import Path
 
 import httpx
 
+from outcrop.adapters.dialer import unusable
 from outcrop.adapters.memory_files import memfd_create
 from outcrop.adapters.memory_limits import available_bytes, total_bytes
+from outcrop.app.networks import load_networks
 from outcrop.doctor.machine import judge_memory, judge_memory_files, judge_packages, judge_space
 from outcrop.doctor.outcomes import Outcome, ok, skipped, unknown, wrong
 from outcrop.errors import KeyUnavailableError, OutcropError, SettingError, StorageError, UnavailableError
@@ -37,6 +39,7 @@ async def examine_machine(settings: Settings, *, environment: Mapping[str, str],
         ("vault", lambda: _vault(settings, environment)),
         ("database", lambda: _database(settings)),
         ("keys", lambda: _keys(settings, clock)),
+        ("networks", lambda: _networks(settings)),
         ("engine", lambda: _engine(settings)),
     )
     return [await _guarded(name, check) for name, check in checks]
@@ -173,6 +176,21 @@ async def _keys(settings: Settings, clock: Clock) -> Outcome:
     if opened != key.plaintext:
         return wrong("keys", f"{arn} unwraps another key than it wrapped.", "Use another key service.")
     return ok("keys", f"{arn} wraps and unwraps.")
+
+
+async def _networks(settings: Settings) -> Outcome:
+    known = load_networks(settings.networks)
+    if known is None:
+        return skipped("networks", "There is no networks file, so imports with a vpcConfig are refused.")
+    reasons = {subnet.id: unusable(subnet) for subnet in known.subnets.values()}
+    lacking = [f"{name} ({reason})" for name, reason in reasons.items() if reason is not None]
+    if lacking:
+        return wrong(
+            "networks",
+            f"Of no use on this machine: {', '.join(lacking)}.",
+            "Give this machine the address or device, or correct the subnet in the networks file.",
+        )
+    return ok("networks", f"All {len(reasons)} subnets of the networks file can be used on this machine.")
 
 
 async def _engine(settings: Settings) -> Outcome:

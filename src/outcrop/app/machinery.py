@@ -25,7 +25,7 @@ from outcrop.adapters.catalog_sql import (
 )
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.fleet_local import LocalHost
-from outcrop.adapters.jobs_dbos import DbosJobEngine
+from outcrop.adapters.jobs_dbos import DbosJobEngine, Limits
 from outcrop.adapters.keys_networked import NetworkedKeys
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.app.engines import open_engine
@@ -36,15 +36,17 @@ from outcrop.app.networks import ServerNetworks, load_networks
 from outcrop.app.roles import roles_by
 from outcrop.app.vaults import local_reads, open_vault
 from outcrop.app.webhooks import ends_told
+from outcrop.console.health import Readiness
 from outcrop.errors import UnavailableError
 from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
 from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
-from outcrop.ports import Clock, KeyService, Networks, Vault
+from outcrop.ports import Clock, KeyService, Meter, Networks, Vault
 from outcrop.records import Stage
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
+from outcrop.serving.measured import MeasuredHost
 from outcrop.serving.prompts import Prompts
 from outcrop.serving.proof import prove_model
 from outcrop.serving.unsealing import Reading, open_artifact
@@ -75,7 +77,7 @@ class Machinery:
 
 
 @asynccontextmanager
-async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
+async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery]:
     """Makes it all from settings, sets the imports going, and stops everything in the opposite order.
 
     Raises:
@@ -110,7 +112,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         engine, capabilities = open_engine(settings, environment=engine_environment())
         memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
         fleet = Fleet(
-            LocalHost(engine=engine, memory=memory, open_artifact=opened),
+            MeasuredHost(LocalHost(engine=engine, memory=memory, open_artifact=opened), meter, clock),
             clock,
             FleetLimits(
                 hold_s=settings.hold_s,
@@ -151,13 +153,17 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             profile=settings.profile,
             worker=settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
             most_attempts=settings.most_attempts,
+            share_bytes=settings.share_mib * MIB,
             outage_s=settings.outage_s,
+            meter=meter,
             runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_PART),
         )
+        pipeline = ImportPipeline(tools)
         job_engine = DbosJobEngine(
             url=settings.jobs_url,
-            workflow=ImportPipeline(tools).run,
-            concurrency=settings.concurrent_imports,
+            workflow=pipeline.run,
+            share=pipeline.run_share,
+            limits=Limits(here=settings.concurrent_imports, all=settings.all_imports),
             is_worker=settings.worker,
         )
         if settings.worker:
@@ -165,8 +171,8 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         await job_engine.launch()
         stack.push_async_callback(job_engine.close)
         for job in await jobs.unfinished():
-            await job_engine.start(job.id)
-        await stack.enter_async_context(ends_told(settings, database, jobs, clock, lambda _outcome: None))
+            await job_engine.start(job.id, turn=job.turn)
+        await stack.enter_async_context(ends_told(settings, database, jobs, clock, meter))
         starting = asyncio.create_task(_start_what_waits(jobs, job_engine, clock))
         stack.callback(starting.cancel)
 
@@ -186,6 +192,14 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         )
 
 
+def readiness_of(behind: Machinery) -> Readiness:
+    """Returns whether the parts answer that a server cannot do without."""
+    return Readiness(
+        {"catalog": behind.database.answers, "jobs": behind.job_engine.answers, "vault": behind.vault.artifact_ids},
+        behind.clock,
+    )
+
+
 async def _start_what_waits(jobs: SqlJobCatalog, job_engine: DbosJobEngine, clock: Clock) -> None:
     """Starts accepted jobs whose workflow may never have been: their server was killed, or cut off from the jobs."""
     while True:
@@ -193,7 +207,7 @@ async def _start_what_waits(jobs: SqlJobCatalog, job_engine: DbosJobEngine, cloc
         try:
             for job in await jobs.unfinished():
                 if job.stage is Stage.QUEUED:
-                    await job_engine.start(job.id)
+                    await job_engine.start(job.id, turn=job.turn)
         except UnavailableError as error:
             log.warning("waiting_for", what=error.what, reason=error.reason)
 

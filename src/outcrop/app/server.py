@@ -29,7 +29,7 @@ from outcrop.api.permissions import Permissions
 from outcrop.api.principals import Principals
 from outcrop.api.services import Services
 from outcrop.app.access import quotas_of, root_of, throttle_of, user_catalog
-from outcrop.app.machinery import machinery
+from outcrop.app.machinery import machinery, readiness_of
 from outcrop.app.stopping import stop_asked_for
 from outcrop.app.warming import warmed_up
 from outcrop.arn import Tenant
@@ -107,7 +107,8 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
     """Puts the API in front of the machinery."""
     async with AsyncExitStack() as stack:
         root = root_of(settings)
-        behind = await stack.enter_async_context(machinery(settings))
+        metrics = Metrics()
+        behind = await stack.enter_async_context(machinery(settings, metrics))
         tags = SqlTagCatalog(behind.database)
         principals = Principals(user_catalog(behind.database, root), behind.clock, root=root)
         services = Services(
@@ -133,9 +134,9 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             ),
             throttle=throttle_of(settings),
             quotas=quotas_of(settings),
+            meter=metrics,
         )
         await stack.enter_async_context(warmed_up(services, settings))
-        metrics = Metrics()
         authentication = _Authentication(
             authenticator=_authenticator(settings, root, principals, behind.clock), permissions=services.permissions
         )
@@ -147,8 +148,9 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
                 ConsoleServices(
                     jobs=behind.jobs,
                     deliveries=SqlDeliveryCatalog(behind.database),
-                    vault=behind.vault,
                     clock=behind.clock,
+                    readiness=readiness_of(behind),
+                    copies=behind.fleet.copies,
                     metrics=metrics,
                     admit=authentication.admit,
                 )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from outcrop.adapters.catalog_sql import Database, SqlDeliveryCatalog
 from outcrop.imports.delivery import Deliveries, DeliveryRules
-from outcrop.ports import Clock, JobCatalog
+from outcrop.ports import Clock, JobCatalog, Meter
+from outcrop.records.measures import WEBHOOK_ATTEMPTS
 from outcrop.setting_values import signing_keys
 from outcrop.settings import Settings
 
 
 @asynccontextmanager
 async def ends_told(
-    settings: Settings, database: Database, jobs: JobCatalog, clock: Clock, observe: Callable[[str], None]
+    settings: Settings, database: Database, jobs: JobCatalog, clock: Clock, meter: Meter
 ) -> AsyncIterator[None]:
     """Delivers while the context lasts, if the settings name a webhook. What is left waits for the next process."""
     if not settings.webhook_url:
@@ -37,7 +38,7 @@ async def ends_told(
             give_up_s=settings.webhook_give_up_s,
         ),
         chance=random.random,
-        observe=observe,
+        observe=lambda outcome: meter.add(WEBHOOK_ATTEMPTS, outcome=outcome),
     )
     running = asyncio.create_task(deliveries.run())
     try:

@@ -13,7 +13,7 @@ from outcrop.errors import OutcropError
 from outcrop.settings import load
 
 SETTINGS = (
-    *("data", "database", "vault", "keys", "kms_key", "account", "region"),
+    *("data", "database", "vault", "keys", "kms_key", "networks", "account", "region"),
     *("engine", "engine_command", "plaintext_dir"),
 )
 
@@ -29,7 +29,7 @@ def doctor(target: str | None, endpoint_url: str | None, as_json: bool, **flags:
     With an address, the store is tried layer by layer, up to the first that is broken: endpoint, name, connection,
     certificate, protocol, clock, credentials, signature, region, addressing, bucket, permission, objects, ranged reads,
     checksums. Then, and without an address, this machine and its settings: packages, memory, data folder, vault,
-    database, keys, engine.
+    database, keys, networks, engine.
 
     \b
     outcrop doctor

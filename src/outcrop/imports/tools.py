@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from outcrop.artifact.host import Host
 from outcrop.ports import (
@@ -14,8 +14,10 @@ from outcrop.ports import (
     JobCatalog,
     JobClaims,
     KeyService,
+    Meter,
     ModelCatalog,
     ObjectStore,
+    Unmetered,
     Vault,
     VaultStaging,
 )
@@ -59,6 +61,8 @@ class ImportTools:
     """The engine and the machine that models are judged for."""
     random_bytes: Callable[[int], bytes]
     profile: str
+    share_bytes: int
+    """An import that is larger than this is copied in shares of this size, by whichever workers are free."""
     worker: str
     """What this process is called in progress and messages."""
     most_attempts: int
@@ -67,3 +71,5 @@ class ImportTools:
     """How long a store may be away before an import fails."""
     runs_in_memory: asyncio.Semaphore
     """Places for parts and runs of bytes on their way, shared by all imports of this process."""
+    meter: Meter = field(default_factory=Unmetered)
+    """What is told of bytes, stages and ends."""

@@ -27,7 +27,8 @@ from outcrop.imports.copy import open_data_key
 from outcrop.imports.progress import ByteCounter
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import Buffer
-from outcrop.records import ArtifactRef, ImportJob, Piece, ServableModel
+from outcrop.records import ArtifactRef, ImportJob, Piece, ServableModel, Stage
+from outcrop.records.measures import IMPORT_BYTES
 from outcrop.tasks import Tasks
 
 RUN_SEGMENTS = 8
@@ -138,6 +139,7 @@ class _Reading:
             await turn.wait()
             await asyncio.to_thread(self._in_order.update, kept)
             next_turn.set()
+        self._tools.meter.add(IMPORT_BYTES, run.plain_bytes, stage=Stage.VERIFY.value)
         await self._counter.add(run.plain_bytes)
         return found
 

@@ -16,6 +16,7 @@ from outcrop.ports.catalog import (
 from outcrop.ports.clock import Clock
 from outcrop.ports.engines import CopyHost, Engine, RunningEngine
 from outcrop.ports.keys import KeyService
+from outcrop.ports.meters import Meter, Unmetered
 from outcrop.ports.networks import NetworkCatalog, Networks
 from outcrop.ports.roles import RoleBroker
 from outcrop.ports.storage import (
@@ -31,7 +32,7 @@ from outcrop.ports.storage import (
     WriteAt,
 )
 from outcrop.ports.webhooks import DeliveryCatalog, WebhookSender
-from outcrop.ports.work import JobEngine, RunStep, Workflow
+from outcrop.ports.work import JobEngine, RunShares, RunStep, Share, Workflow
 
 __all__ = [
     "ArtifactCatalog",
@@ -48,15 +49,19 @@ __all__ = [
     "KeyService",
     "LocalReader",
     "LocalReads",
+    "Meter",
     "ModelCatalog",
     "NetworkCatalog",
     "Networks",
     "ObjectStore",
     "PartWriter",
     "RoleBroker",
+    "RunShares",
     "RunStep",
     "RunningEngine",
+    "Share",
     "TagCatalog",
+    "Unmetered",
     "UserCatalog",
     "Vault",
     "VaultFile",

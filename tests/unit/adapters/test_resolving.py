@@ -37,6 +37,15 @@ def test_all_addresses_of_both_families_are_returned(served: tuple[Dns, Subnet])
     assert dns.clients == {"127.7.7.7"}
 
 
+def test_another_name_for_a_name_is_followed(served: tuple[Dns, Subnet]) -> None:
+    """CNAME: private endpoints have them."""
+    dns, subnet = served
+    dns.aliases["s3.oc.test"] = "vpce-1.oc.test"
+    dns.addresses["vpce-1.oc.test"] = ["10.0.0.1"]
+
+    assert [str(address) for address in resolve("s3.oc.test", subnet)] == ["10.0.0.1"]
+
+
 def test_a_name_that_is_not_there_is_an_error(served: tuple[Dns, Subnet]) -> None:
     """As the machine's resolver says it."""
     with pytest.raises(socket.gaierror, match=r"none\.oc\.test has no address"):

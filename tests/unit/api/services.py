@@ -9,6 +9,7 @@ from tests.samples import TENANT
 
 from outcrop.access.throttle import Throttle
 from outcrop.api.calls import Call
+from outcrop.api.import_jobs import create_model_import_job
 from outcrop.api.permissions import Permissions
 from outcrop.api.services import Services
 from outcrop.ports import Clock, Networks
@@ -33,8 +34,9 @@ class Started:
     async def launch(self) -> None:
         """Does nothing."""
 
-    async def start(self, job_id: str) -> None:
+    async def start(self, job_id: str, *, turn: int) -> None:
         """Keeps the id."""
+        assert turn >= 1
         self.ids.append(job_id)
 
     async def close(self) -> None:
@@ -74,6 +76,22 @@ def sample_services(
 
 async def _any_role(_job: ImportJob) -> None:
     """Every role will do here."""
+
+
+async def create_job(services: Services, **more: Any) -> str:
+    """Creates an import, with more members than it must have; returns the job's ARN."""
+    reply = await create_model_import_job(
+        call(
+            "CreateModelImportJob",
+            jobName="j",
+            importedModelName="m",
+            roleArn="arn:aws:iam::000000000000:role/import",
+            modelDataSource={"s3DataSource": {"s3Uri": "s3://b/m/"}},
+            **more,
+        ),
+        services,
+    )
+    return str(reply.output["jobArn"])
 
 
 async def _no_artifact(model: ServableModel) -> OpenedArtifact:

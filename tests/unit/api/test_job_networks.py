@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from tests.unit.api.services import call, sample_services
+from tests.unit.api.services import call, create_job, sample_services
 
-from outcrop.api.import_jobs import create_model_import_job, get_model_import_job
+from outcrop.api.import_jobs import get_model_import_job
 from outcrop.api.services import Services
 from outcrop.arn import Tenant
 from outcrop.errors import NetworkRefusedError, ValidationError
@@ -31,19 +31,7 @@ class FarKeys(FakeKeyService):
 async def create(services: Services, subnets: Sequence[str] | None, groups: Sequence[str] = (), **more: str) -> str:
     """Creates an import by a network; returns the job's ARN."""
     config = {} if subnets is None else {"vpcConfig": {"subnetIds": list(subnets), "securityGroupIds": list(groups)}}
-    reply = await create_model_import_job(
-        call(
-            "CreateModelImportJob",
-            jobName="j",
-            importedModelName="m",
-            roleArn="arn:aws:iam::000000000000:role/import",
-            modelDataSource={"s3DataSource": {"s3Uri": "s3://b/m/"}},
-            **config,
-            **more,
-        ),
-        services,
-    )
-    return str(reply.output["jobArn"])
+    return await create_job(services, **config, **more)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from tests.samples import TENANT, sample_job
 
 from outcrop.arn import Tenant
 from outcrop.console.app import ConsoleServices, console_app
+from outcrop.console.health import Readiness
 from outcrop.console.metrics import Metrics
 from outcrop.errors import AuthenticationError
 from outcrop.records import Stage
@@ -45,8 +46,9 @@ def client_as(metrics: Metrics, catalog: FakeCatalog) -> Callable[[Tenant | None
         services = ConsoleServices(
             jobs=catalog.jobs,
             deliveries=catalog.deliveries,
-            vault=FakeVault(),
             clock=FakeClock(),
+            readiness=Readiness({"vault": FakeVault().artifact_ids}, FakeClock()),
+            copies=lambda: {"ready": 2},
             metrics=metrics,
             admit=admit,
         )
@@ -89,6 +91,8 @@ def test_health_and_metrics_need_no_signature(
     assert client.get("/health/ready").status_code == 200
     assert 'outcrop_requests_total{operation="InvokeModel",status="200"} 1.0' in text
     assert 'outcrop_import_jobs{stage="Queued"} 1.0' in text
+    assert 'outcrop_copies{state="ready"} 2.0' in text
+    assert 'outcrop_part_up{part="vault"} 1.0' in text
     assert "job-1" not in text
 
 

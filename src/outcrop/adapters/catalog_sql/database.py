@@ -77,6 +77,10 @@ class Database:
         """Runs `work`, which only reads, on one snapshot of the database, in a thread. Raises UnavailableError."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, _run, self._reading, work)
 
+    async def answers(self) -> None:
+        """Returns when the catalog was read. Raises UnavailableError."""
+        await self.read(lambda connection: connection.execute(sa.text("SELECT 1 FROM catalog_version")).all())
+
     def direct(self) -> sqlite3.Connection | None:
         """Returns the calling thread's connection for reads that are too short for a thread; None unless on SQLite.
 

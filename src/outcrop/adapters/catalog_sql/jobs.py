@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +15,10 @@ from outcrop.access.quotas import require_room
 from outcrop.adapters.catalog_sql.database import Database, take_turns
 from outcrop.adapters.catalog_sql.deliveries import announce
 from outcrop.adapters.catalog_sql.lookup import Lookup, by_id_or_name, meant
+from outcrop.adapters.catalog_sql.networks import network_of
 from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
+from outcrop.adapters.catalog_sql.turns import next_turn
 from outcrop.arn import Tenant
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
 from outcrop.imports.job import ENDED
@@ -27,7 +29,6 @@ from outcrop.records import (
     JobNote,
     ListQuery,
     Mark,
-    Network,
     Page,
     Progress,
     Quotas,
@@ -67,13 +68,14 @@ class SqlJobCatalog:
                 return earlier
             _require_free_names(connection, job)
             _require_room(connection, job.tenant, quotas)
-            connection.execute(import_jobs.insert().values(**job_row(job)))
+            waiting = replace(job, turn=next_turn(connection, job.tenant.account))
+            connection.execute(import_jobs.insert().values(**job_row(waiting)))
             if job.request.job_tags:
                 connection.execute(
                     tags.insert(),
                     [{"resource_id": job.id, "key": tag.key, "value": tag.value} for tag in job.request.job_tags],
                 )
-            return job
+            return waiting
 
         return await self._database.transaction(work)
 
@@ -304,6 +306,7 @@ def job_row(job: ImportJob) -> dict[str, Any]:
         "report": job.report,
         "wrapped_key": job.wrapped_key,
         "shared_artifact_id": job.shared_artifact_id,
+        "turn": job.turn,
         "worker": job.worker,
         "attempts": job.attempts,
         "fence": job.fence,
@@ -322,12 +325,7 @@ def job_of(row: sa.Row[Any]) -> ImportJob:
             source_uri=row.source_uri,
             client_request_token=row.client_request_token,
             kms_key_id=row.kms_key_id,
-            network=None
-            if row.network is None
-            else Network(
-                subnet_ids=tuple(row.network["subnet_ids"]),
-                security_group_ids=tuple(row.network["security_group_ids"]),
-            ),
+            network=None if row.network is None else network_of(row.network),
             model_tags=tuple(Tag(key=key, value=value) for key, value in row.model_tags),
         ),
         model_id=row.model_id,
@@ -341,6 +339,7 @@ def job_of(row: sa.Row[Any]) -> ImportJob:
         report=row.report,
         wrapped_key=row.wrapped_key,
         shared_artifact_id=row.shared_artifact_id,
+        turn=row.turn,
         worker=row.worker,
         attempts=row.attempts,
         fence=row.fence,

@@ -76,11 +76,14 @@ import_jobs = sa.Table(
     sa.Column("worker", sa.Text),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("fence", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("turn", sa.Integer, nullable=False, server_default="1"),
     sa.UniqueConstraint("account", "region", "name", name="uq_import_jobs_name"),
     sa.UniqueConstraint("account", "region", "client_request_token", name="uq_import_jobs_token"),
     sa.Index("ix_import_jobs_created", "account", "region", "created_at", "id"),
     sa.Index("ix_import_jobs_stage", "account", "region", "stage", "created_at", "id"),
     sa.Index("ix_import_jobs_shared", "shared_artifact_id"),
+    sa.Index("ix_import_jobs_turn", "turn"),
+    sa.Index("ix_import_jobs_account_turn", "account", "turn"),
     sa.Index("ix_import_jobs_model", "model_id"),
 )
 
