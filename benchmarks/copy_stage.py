@@ -69,6 +69,7 @@ async def run(given: dict[str, Any]) -> dict[str, Any]:
         host=ANYWHERE,
         random_bytes=secrets.token_bytes,
         profile="outcrop",
+        share_bytes=1 << 40,
         worker="benchmark",
         most_attempts=1,
         outage_s=0,
