@@ -28,6 +28,7 @@ from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine, Limits
 from outcrop.adapters.keys_networked import NetworkedKeys
 from outcrop.adapters.memory_files import MemoryFiles
+from outcrop.adapters.own_folder import own_folder
 from outcrop.app.engines import open_engine
 from outcrop.app.host import import_host
 from outcrop.app.job_sources import JobSources
@@ -113,8 +114,12 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
         reading = Reading(vault=vault, keys=models_keys, threads=threads, thread_count=cores, local=local_reads(vault))
         opened = partial(open_artifact, reading=reading)
 
-        engine, capabilities = open_engine(settings, environment=engine_environment())
-        memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
+        run_dir = stack.enter_context(own_folder(settings.data / "run"))
+        plaintext_dir = None
+        if settings.plaintext_dir is not None:
+            plaintext_dir = stack.enter_context(own_folder(settings.plaintext_dir))
+        engine, capabilities = open_engine(settings, run_dir=run_dir, environment=engine_environment())
+        memory = MemoryFiles(run_dir=run_dir, plaintext_dir=plaintext_dir)
         fleet = Fleet(
             MeasuredHost(LocalHost(engine=engine, memory=memory, open_artifact=opened), meter, clock),
             clock,
