@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from outcrop.adapters.store_s3 import S3ObjectStore
 from outcrop.errors import (
     SourceChangedError,
     SourceDeniedError,
@@ -20,14 +16,13 @@ from outcrop.errors import (
     SourceUnusableError,
     UnavailableError,
 )
-from outcrop.records import ChecksumType, SourceLocation, SourceObject
-from tests.services.certificates import Authority
 from tests.services.faulty_s3 import Fault, FaultyS3, faulty_s3
 from tests.services.faulty_state import Refusing
+from tests.services.opened_s3 import Open, listed, no_settings, opened, read_whole
+
+__all__ = ["no_settings", "opened"]
 
 pytestmark = pytest.mark.anyio
-
-Open = Callable[..., S3ObjectStore]
 
 KEYS = [
     *("m/plain.bin", "m/with space.bin", "m/plus+and%percent.bin", "m/%2Fencoded%20.bin", "m/überzeugt-模型.bin"),
@@ -48,47 +43,6 @@ def server() -> Iterator[FaultyS3]:
     with faulty_s3(["models"]) as state:
         state.put("models", "m/config.json", b"{}")
         yield state
-
-
-@pytest.fixture(autouse=True)
-def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Takes away what this machine knows of AWS."""
-    for name in [name for name in os.environ if name.startswith("AWS_") or name == "REQUESTS_CA_BUNDLE"]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
-
-
-@pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> Open:
-    """Opens a store as a server would, with the variables and the configuration file given, and no others."""
-
-    def open_store(
-        url: str,
-        *,
-        keys: bool = True,
-        region: str = "us-east-1",
-        environment: dict[str, str] | None = None,
-        config: str = "/nonexistent",
-    ) -> S3ObjectStore:
-        variables = {"AWS_CONFIG_FILE": config, **(environment or {}), **({"AWS_ENDPOINT_URL_S3": url} if url else {})}
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        secret: dict[str, Any] = {"aws_access_key_id": "a", "aws_secret_access_key": "b"} if keys else {}
-        return S3ObjectStore(boto3.Session(**secret, region_name=region), environment or {})
-
-    return open_store
-
-
-async def listed(store: S3ObjectStore, uri: str = "s3://models/m") -> list[SourceObject]:
-    """What a list yields."""
-    return [item async for item in store.list(SourceLocation.parse(uri))]
-
-
-async def read_whole(store: S3ObjectStore, source: SourceObject) -> bytes:
-    """Pins and reads an object."""
-    await store.pin(source)
-    return bytes(await store.read(source, 0, source.size_bytes))
 
 
 @pytest.mark.parametrize("is_encoded", [True, False])
@@ -293,33 +247,6 @@ async def test_a_version_is_pinned_and_a_delete_marker_is_a_missing_object(serve
         await store.read(source, 0, 2)
 
 
-@pytest.mark.parametrize(
-    ("headers", "checksum"),
-    [
-        ({}, None),
-        ({"x-amz-checksum-crc32": "AAAAAA=="}, ("CRC32", ChecksumType.FULL_OBJECT)),
-        ({"x-amz-checksum-sha256": "c2hh-3"}, ("SHA256", ChecksumType.COMPOSITE)),
-        ({"x-amz-checksum-crc32": "AAAAAA==-2", "x-amz-checksum-type": "COMPOSITE"}, ("CRC32", ChecksumType.COMPOSITE)),
-        (
-            {"x-amz-checksum-crc32c": "AAAAAA==", "x-amz-checksum-type": "FULL_OBJECT"},
-            ("CRC32C", ChecksumType.FULL_OBJECT),
-        ),
-        ({"x-amz-checksum-crc64nvme": "AAAAAAAAAAA="}, ("CRC64NVME", ChecksumType.FULL_OBJECT)),
-        ({"x-amz-checksum-crc32": "AAAAAA==", "x-amz-checksum-type": "SOMETHING_NEW"}, None),
-    ],
-)
-async def test_checksums_as_stores_tell_them(
-    server: FaultyS3, headers: dict[str, str], checksum: tuple[str, ChecksumType] | None, opened: Open
-) -> None:
-    """With their type, without it, none at all, and one that is not known."""
-    server.buckets["models"]["m/config.json"].headers |= headers
-    store = opened(server.url)
-
-    pinned = (await store.pin((await listed(store))[0])).checksum
-
-    assert (None if pinned is None else (pinned.algorithm, pinned.type)) == checksum
-
-
 async def test_a_page_in_place_of_an_object_is_no_changed_object(server: FaultyS3, opened: Open) -> None:
     """A login page of a proxy."""
     store = opened(server.url)
@@ -350,54 +277,3 @@ async def test_a_head_that_tells_another_size_is_a_changed_object(server: Faulty
 
     with pytest.raises(SourceChangedError):
         await store.pin(replace(source, size_bytes=3))
-
-
-async def test_a_bundle_of_the_profile_counts_for_every_request(tmp_path: Path, opened: Open) -> None:
-    """`ca_bundle` in ~/.aws/config, for lists and for ranged reads."""
-    authority = Authority(tmp_path)
-    (tmp_path / "config").write_text(f"[default]\nca_bundle = {authority.bundle}\n")
-    with faulty_s3(["models"], tls=authority.server()) as state:
-        state.put("models", "m/config.json", b"{}")
-        trusting = opened(state.url, config=str(tmp_path / "config"))
-        (source,) = await listed(trusting)
-
-        assert await read_whole(trusting, source) == b"{}"
-        with pytest.raises(SourceUnusableError, match="Set AWS_CA_BUNDLE"):
-            await listed(opened(state.url))
-
-
-@pytest.mark.parametrize("style", ["path", "virtual", "auto"])
-async def test_buckets_in_the_path_or_before_the_host(
-    server: FaultyS3, tmp_path: Path, style: str, opened: Open
-) -> None:
-    """`addressing_style` of ~/.aws/config; in the path where it says nothing and the endpoint is not AWS's."""
-    (tmp_path / "config").write_text(f"[default]\ns3 =\n  addressing_style = {style}\n")
-    server.dialect.is_virtual = "localhost"
-    store = opened(server.url.replace("127.0.0.1", "localhost"), config=str(tmp_path / "config"))
-    url = store._listing.signed(SourceObject(bucket="models", key="m/config.json", size_bytes=2, etag="e")).url
-
-    assert url.startswith("http://models.localhost" if style == "virtual" else "http://localhost")
-    if style != "virtual":  # names before localhost are not known everywhere
-        (source,) = await listed(store)
-        assert await read_whole(store, source) == b"{}"
-
-
-@pytest.mark.parametrize(
-    ("variables", "host"),
-    [
-        ({}, "models.s3.eu-west-1.amazonaws.com"),
-        ({"AWS_USE_DUALSTACK_ENDPOINT": "true"}, "models.s3.dualstack.eu-west-1.amazonaws.com"),
-        ({"AWS_USE_FIPS_ENDPOINT": "true"}, "models.s3-fips.eu-west-1.amazonaws.com"),
-        (
-            {"AWS_USE_DUALSTACK_ENDPOINT": "true", "AWS_USE_FIPS_ENDPOINT": "true"},
-            "models.s3-fips.dualstack.eu-west-1.amazonaws.com",
-        ),
-    ],
-)
-async def test_dual_stack_and_fips_endpoints(variables: dict[str, str], host: str, opened: Open) -> None:
-    """As the AWS variables say; nothing is connected here."""
-    store = opened("", region="eu-west-1", environment=variables)
-
-    url = store._listing.signed(SourceObject(bucket="models", key="m/k", size_bytes=2, etag="e")).url
-
-    assert url == f"https://{host}/m/k"
