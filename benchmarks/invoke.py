@@ -75,14 +75,14 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="outcrop-bench-") as name:
         folder = Path(name)
-        with _null_engine(0) as instant, _outcrop(folder / "instant", instant) as server:
+        with null_engine(0) as instant, outcrop(folder / "instant", instant) as server:
             targets = [_direct(instant), _signed(server, "invoke")]
             if options.without_litellm:
                 taken = _alternate(targets, options.rounds)
             else:
                 with _litellm(folder, instant) as proxy:
                     taken = _alternate([*targets, proxy], options.rounds)
-        with _null_engine(CHUNK_S) as paced, _outcrop(folder / "paced", paced) as server:
+        with null_engine(CHUNK_S) as paced, outcrop(folder / "paced", paced) as server:
             streams = [_direct(paced, stream=True), _signed(server, "invoke-with-response-stream")]
             rates: dict[str, list[float]] = {target.name: [] for target in streams}
             for _ in range(3):
@@ -199,7 +199,7 @@ def _signed(server: RunningServer, action: str) -> Target:
     """A request that is signed as of now; it holds for five minutes."""
     variables = server.variables
     url, body = variables["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"], json.dumps(BODY).encode()
-    path = f"/model/{quote(_imported(server), safe='')}/{action}"
+    path = f"/model/{quote(imported(server), safe='')}/{action}"
     credentials = Credentials(variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
     headers = {"host": urlsplit(url).netloc, "content-type": "application/json"}
     request = AWSRequest(method="POST", url=url + path, data=body, headers=headers)
@@ -215,7 +215,8 @@ def _signed(server: RunningServer, action: str) -> Target:
     )
 
 
-def _imported(server: RunningServer) -> str:
+def imported(server: RunningServer) -> str:
+    """Imports the example; returns its ARN."""
     job = server.ended(server.create_import("guide", "s3://models/good/"))
     if job["status"] != "Completed":
         raise SystemExit(f"bench: the import failed: {job.get('failureMessage')}")
@@ -223,14 +224,16 @@ def _imported(server: RunningServer) -> str:
 
 
 @contextmanager
-def _outcrop(folder: Path, engine: str) -> Iterator[RunningServer]:
+def outcrop(folder: Path, engine: str) -> Iterator[RunningServer]:
+    """Runs a server on the engine at a URL, with the example as `s3://models/good/`."""
     shutil.copytree(EXAMPLE / "model", folder / "buckets" / "models" / "good")
     with running_server(folder / "data", "--buckets", str(folder / "buckets"), "--engine", engine) as server:
         yield server
 
 
 @contextmanager
-def _null_engine(chunk_s: float) -> Iterator[str]:
+def null_engine(chunk_s: float) -> Iterator[str]:
+    """Runs a null engine that waits before each chunk, in seconds; gives its URL."""
     port = _free_port()
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.null_server", str(port), str(chunk_s)])
     try:
