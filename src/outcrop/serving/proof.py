@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from outcrop.errors import (
     EngineError,
     ModelFailedError,
     ModelNotReadyError,
     ModelTimeoutError,
+    NotEnoughMemoryError,
     ProofFailedError,
     ThrottledError,
     UnavailableError,
@@ -51,12 +52,14 @@ async def prove_model(
         UnavailableError: there is no room for a copy at present.
     """
     try:
-        async with fleet.copy_of(model, hold_s=load_s) as engine:
+        async with fleet.copy_of(replace(model, memory_bytes=facts.copy_bytes), hold_s=load_s) as engine:
             return await prove(engine, facts, capabilities=capabilities, clock=clock)
     except ModelNotReadyError as error:
         raise ProofFailedError(f"the model was not loaded within {load_s:g} seconds") from error
     except ThrottledError as error:
         raise UnavailableError("the engine", error.message) from error
+    except NotEnoughMemoryError as error:
+        raise UnavailableError("memory for the model", str(error)) from error
     except EngineError as error:
         raise ProofFailedError(_with_last_words(error)) from error
 
