@@ -49,7 +49,7 @@ class LocalHost:
         running: RunningEngine | None = None
         try:
             async with self._memory.folder(artifact.files, artifact.unseal) as folder:
-                running = await self._engine.start(str(folder), label=model.arn)
+                running = await self._engine.start(str(folder), label=model.arn, artifact=model.artifact)
         except BaseException:
             # Also when we are cancelled while the folder is being freed: nobody would know of the engine.
             if running is not None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -29,7 +31,11 @@ class Handler(BaseHTTPRequestHandler):
         """Answers what the engine was given."""
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         print("asked", self.path, flush=True)
-        if self.path == "/exit":
+        if self.path == "/orphan":
+            # A worker that does not heed SIGTERM: what is ignored stays so in the program that follows.
+            deaf = lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN)  # noqa: E731
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], preexec_fn=deaf)  # noqa: PLW1509
+        if self.path in ("/exit", "/orphan"):
             os._exit(4)
         self._answer(
             200,
