@@ -23,7 +23,7 @@ from outcrop.records import ArtifactRef, JsonObject
 HEALTH_POLL_S = 0.05
 STOP_GRACE_S = 10.0
 """How long an engine may take to end after SIGTERM."""
-DEATH_S = 1.0
+DEATH_S = 3.0
 """How long an engine whose answer broke off may take to be found dead."""
 MODEL_LINK = "model"
 

@@ -164,7 +164,6 @@ class Fleet:
             copy = self._copies.get(model.arn)
             if copy is not None and copy.has_died:
                 self._end(copy, CopyEnd.DIED)
-                copy = None
             if copy is None and self._has_room(model):
                 copy = self._begin(model)
             if copy is not None and copy.state is not CopyState.DRAINING:
@@ -303,11 +302,9 @@ class Fleet:
             await _first_of(copy.unused.wait(), copy.cut.wait(), self._closing.wait())
 
     def _end(self, copy: Copy, end: CopyEnd) -> None:
-        """Lets a copy drain; one that died makes way for another at once."""
+        """Lets a copy drain. Its successor begins when its engine has stopped: only then are memory and caches free."""
         if copy.state is not CopyState.DRAINING:
             copy.drain(end)
-        if end is CopyEnd.DIED:
-            self._copies.pop(copy.model.arn, None)
         self._notify()
 
     # --- waiting ---

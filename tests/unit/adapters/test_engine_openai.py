@@ -222,6 +222,14 @@ async def test_an_engine_whose_server_died_before_its_workers_is_no_longer_used(
         await running.post("/v1/completions", {})
 
 
+async def test_an_engine_that_no_longer_listens_is_no_longer_used(running: RunningEngine) -> None:
+    """Its process lives, and is of no use."""
+    with pytest.raises(EngineError, match="cannot be talked to"):
+        await running.post("/deaf", {})
+
+    assert not running.is_alive
+
+
 async def test_a_program_that_is_missing_is_told_before_anything_is_made(tmp_path: Path, folder: Path) -> None:
     """Nothing is created for an engine that cannot run."""
     profile = EngineProfile(
