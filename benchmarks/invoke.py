@@ -13,6 +13,7 @@ import asyncio
 import http.client
 import json
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -250,7 +251,13 @@ def _litellm(folder: Path, engine: str) -> Iterator[Target]:
     model = {"model": "openai/null", "api_base": f"{engine}/v1", "api_key": "none"}
     config.write_text(json.dumps({"model_list": [{"model_name": "null", "litellm_params": model}]}))
     command = [program("litellm"), "--config", config, "--port", str(port), "--host", "127.0.0.1"]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    key = f"sk-{secrets.token_hex(32)}"  # without one it does not start; ours checks who asks, too
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_MASTER_KEY": key,
+    }
     with (folder / "litellm.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder)
     try:
@@ -260,7 +267,11 @@ def _litellm(folder: Path, engine: str) -> Iterator[Target]:
             name="litellm",
             url=url,
             path="/v1/chat/completions",
-            headers={"host": urlsplit(url).netloc, "content-type": "application/json"},
+            headers={
+                "host": urlsplit(url).netloc,
+                "content-type": "application/json",
+                "authorization": f"Bearer {key}",
+            },
             body=json.dumps({**BODY, "model": "null"}).encode(),
             token=b"",
         )

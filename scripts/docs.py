@@ -1,4 +1,4 @@
-"""Writes the documentation that is made from the code: docs/coverage.md and docs/findings.md.
+"""Writes the documentation that is made from the code: docs/coverage.md, findings.md and metrics.md.
 
 .venv/bin/python scripts/docs.py            write it
 .venv/bin/python scripts/docs.py --check    exit 1 when it is not what the code says
@@ -14,6 +14,8 @@ from pathlib import Path
 from finding_kinds import catalogue
 from outcrop.api.operations import OPERATIONS
 from outcrop.artifact.finding import Kind
+from outcrop.imports.failure import FailureCause
+from outcrop.records.measures import MEASURES
 from outcrop.wire.service import CONTROL, RUNTIME, load_operations
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -75,8 +77,8 @@ def coverage() -> str:
         "`api/operations.py` and botocore's service models; a test fails when it is stale.",
         "",
         "Every member of an answered operation is parsed, and validated as the service model states. Refused, as not",
-        "to be had here: `vpcConfig`, keys that the keyring does not hold, guardrails. Without effect here: trace,",
-        "latency, service tier and request metadata of InvokeModel.",
+        "to be had here: subnets and security groups that `--networks` does not have, keys that the keyring does not",
+        "hold, guardrails. Without effect here: trace, latency, service tier and request metadata of InvokeModel.",
     ]
     for service, title in TITLES.items():
         lines += ["", f"## {title}", "", "| operation | request | status | answered |", "| --- | --- | --- | --- |"]
@@ -115,7 +117,32 @@ def _severity(kind: Kind) -> str:
     return kind.outcrop.value if same else f"{kind.outcrop.value}, {kind.bedrock.value}"
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"coverage.md": coverage, "findings.md": findings}
+def metrics() -> str:
+    """Returns the page of metrics."""
+    lines = [
+        "# Metrics",
+        "",
+        "Made by `scripts/docs.py` from the list in `records/measures.py`; a test fails when it is stale. A server has",
+        "them at `GET /metrics`, a worker on loopback with `--metrics-port`; the gauges are the server's only, and",
+        "absent while what they tell of is away. No label holds a name of a model, a job or an account. What is worth",
+        "an alert: [operations.md](operations.md).",
+        "",
+        "| metric | type | labels | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [
+        f"| `{each.name}` | {each.kind} | {', '.join(f'`{label}`' for label in each.labels)} | {each.meaning} |"
+        for each in MEASURES
+    ]
+    lines += ["", "Causes of failed imports: " + ", ".join(f"`{cause}`" for cause in FailureCause) + "."]
+    return "\n".join(lines) + "\n"
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "coverage.md": coverage,
+    "findings.md": findings,
+    "metrics.md": metrics,
+}
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@
     ├── ImportFailedError             an import's owner must act; the text becomes `failureMessage`
     │   ├── SourceMissingError        a bucket, prefix or object that is not there
     │   ├── SourceDeniedError         the import's role may not read the source
+    │   ├── RoleRefusedError          the import's role may not be assumed
     │   ├── SourceChangedError        an object is no longer the one that was pinned
     │   ├── SourceDamagedError        an object's bytes are not those of its stored checksum
     │   ├── SourceUnusableError       an object that cannot be part of any model
@@ -25,12 +26,14 @@
     │   ├── ModelRejectedError        the checks found errors in the model
     │   └── ProofFailedError          the model was loaded but does not generate
     ├── UnavailableError              something outside is away: wait and try again
+    │   └── CredentialsExpiredError   what a request was signed with has expired: sign it anew
     ├── StorageError                  the vault cannot hold the bytes (full, read-only, gone): an operator must act
     │   └── NotEnoughMemoryError      a model does not fit into the memory that is left
     ├── IntegrityError                stored bytes are not those that were sealed: an operator must act
     ├── KeyUnavailableError           a key is unknown, disabled or of the wrong kind: the key's owner must act
     │   └── KeyDeniedError            the key's policy refuses its use
     ├── EngineError                   the inference engine did not start, died, or answered nonsense
+    ├── NotTakenError                 a webhook's receiver did not take a message: it is sent again
     ├── IllegalMoveError              a job was not in a state that allows the change: lost a race, or our bug
     └── SettingError                  an operator must correct the setting that it names
 
@@ -191,7 +194,27 @@ class SourceMissingError(ImportFailedError):
 
 
 class SourceDeniedError(ImportFailedError):
-    """The credentials of this import may not list or read the source; the message names what was refused."""
+    """The credentials of this import may not list or read the source; the message names what was refused.
+
+    `action` is what the store says was missing, in the words of IAM, such as `s3:GetObject`; empty where it is no
+    question of rights.
+    """
+
+    def __init__(self, message: str, *, action: str = "") -> None:
+        super().__init__(message)
+        self.action = action
+
+
+class RoleRefusedError(ImportFailedError):
+    """The import's role may not be assumed. Its owner must let the server's principal assume it, or make it."""
+
+    def __init__(self, role_arn: str, code: str) -> None:
+        super().__init__(
+            f"The role {role_arn} cannot be assumed: {code}. It must exist, and its trust policy must let this server "
+            "call sts:AssumeRole on it."
+        )
+        self.role_arn = role_arn
+        self.code = code
 
 
 class SourceChangedError(ImportFailedError):
@@ -258,6 +281,10 @@ class UnavailableError(OutcropError):
         """Whether somebody has waited for it already, as long as an outage may last."""
 
 
+class CredentialsExpiredError(UnavailableError):
+    """A request was refused since the credentials that it was signed with have expired; fresh ones may do."""
+
+
 class StorageError(OutcropError):
     """The vault cannot store or return bytes. The operator must free space or repair the mount."""
 
@@ -297,6 +324,18 @@ class EngineError(OutcropError):
     def __init__(self, message: str, *, log_tail: str = "") -> None:
         super().__init__(message)
         self.log_tail = log_tail
+
+
+class NotTakenError(OutcropError):
+    """The receiver of a webhook did not take a message; its keeper must act, if it stays so."""
+
+    def __init__(self, problem: str, *, retry_after_s: float | None = None, is_final: bool = False) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.retry_after_s = retry_after_s
+        """When the receiver wants to be asked again, in seconds, where it said so."""
+        self.is_final = is_final
+        """Whether the receiver says that it will never take it."""
 
 
 class IllegalMoveError(OutcropError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,32 @@ def at_least(lowest: float, kind: Callable[[str], Value]) -> Callable[[str], Val
         if not value >= lowest:  # type: ignore[operator]  # kind is int or float
             raise ValueError(f"must be at least {lowest:g}, not {text}")
         return value
+
+    return parse
+
+
+def within(lowest: int, highest: int) -> Callable[[str], int]:
+    """Reads a whole number between two, both included."""
+
+    def parse(text: str) -> int:
+        value = int(text)
+        if not lowest <= value <= highest:
+            raise ValueError(f"must be from {lowest} to {highest}, not {text}")
+        return value
+
+    return parse
+
+
+def template(*names: str) -> Callable[[str], str]:
+    """Reads a text in which some names may stand in braces."""
+
+    def parse(text: str) -> str:
+        try:
+            text.format_map(dict.fromkeys(names, ""))
+        except (KeyError, ValueError, IndexError, AttributeError) as error:
+            words = ", ".join(f"{{{name}}}" for name in names)
+            raise ValueError(f"expected a text in which {words} may stand, not {text!r}") from error
+        return text
 
     return parse
 
@@ -127,3 +154,35 @@ def vault(text: str) -> Path | str:
 def text(text: str) -> str:
     """Takes any text."""
     return text
+
+
+def webhook_url(text: str) -> str:
+    """Reads the address of a webhook: http or https, and no password in it."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("expected an http or https URL")
+    if "@" in parts.netloc:
+        raise ValueError("a URL with a user or password would show them; the signature proves who sends")
+    return text
+
+
+def webhook_secrets(text: str) -> str:
+    """Checks secrets of Standard Webhooks, with spaces between. What they are is never part of an error."""
+    signing_keys(text)
+    return text
+
+
+def signing_keys(text: str) -> tuple[bytes, ...]:
+    """Returns the keys that webhook secrets hold. Raises ValueError, without the secret."""
+    return tuple(_signing_key(secret) for secret in text.split())
+
+
+def _signing_key(secret: str) -> bytes:
+    try:
+        key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        key = b""
+    # https://www.standardwebhooks.com: at least 192 bits, at most 512.
+    if not (secret.startswith("whsec_") and 24 <= len(key) <= 64):  # noqa: PLR2004  # as said there
+        raise ValueError("expected `whsec_` and the base64 of 24 to 64 random bytes")
+    return key

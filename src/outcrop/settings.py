@@ -83,9 +83,28 @@ class Settings:
     tls_key: Path | None = _setting(None, "Private key of the certificate, PEM.", read.existing_file)
     auth: str = _setting("sigv4", "sigv4, or none: trust everybody (loopback only).", read.choice("sigv4", "none"))
     roles: str = _setting(
-        "ambient",
-        "Whose credentials read the source: ambient means the server's own, for every roleArn.",
-        read.choice("ambient"),
+        "",
+        "Whose credentials read the source: sts assumes each roleArn, ambient means the server's own for all of them; "
+        "default: ambient with --buckets, and for a store without an STS (AWS_ENDPOINT_URL_STS); else sts.",
+        read.choice("sts", "ambient"),
+    )
+    role_session_s: int = _setting(
+        3600, "How long a session of a role lasts before it is renewed, in seconds.", read.within(900, 43_200)
+    )
+    role_external_id: str = _setting(
+        "{job_arn}",
+        "ExternalId that roles are assumed with; {account}, {region}, {job_id}, {job_arn} are the job's. Empty: none.",
+        read.template("account", "region", "job_id", "job_arn"),
+    )
+    role_source_identity: str = _setting(
+        "",
+        "SourceIdentity that roles are assumed with, with the same words in braces; default: none.",
+        read.template("account", "region", "job_id", "job_arn"),
+    )
+    role_session_policy: str = _setting(
+        "source",
+        "source narrows each session of a role to the job's bucket and prefix; none leaves it all that the role may.",
+        read.choice("source", "none"),
     )
     keys: str = _setting(
         "local",
@@ -138,6 +157,12 @@ class Settings:
         flag="--worker/--no-worker",
     )
     concurrent_imports: int = _setting(2, "Import jobs that one worker runs at once.", read.at_least(1, int))
+    all_imports: int | None = _setting(
+        None, "Import jobs that all workers of a database together run at once; default: any.", read.at_least(1, int)
+    )
+    share_mib: int = _setting(
+        2048, "An import of more MiB than this is copied in shares of this size, by all workers.", read.at_least(1, int)
+    )
     worker_name: str = _setting(
         "",
         "What this process is called in the progress of its imports; default: the machine's name and a number.",
@@ -182,6 +207,24 @@ class Settings:
         "Folder that may hold plaintext weights while an engine loads them, where the platform has no memfd.",
         read.existing_folder,
     )
+    webhook_url: str = _setting(
+        "", "Where the end of each import job is POSTed, as a signed JSON event: an http(s) URL.", read.webhook_url
+    )
+    webhook_secret: str = _setting(
+        "",
+        "What events are signed with: `whsec_` and base64 of 24 to 64 bytes; several, with spaces between, while a new "
+        "one takes an old one's place. Better given by its variable: other users of the machine see flags.",
+        read.webhook_secrets,
+    )
+    webhook_timeout_s: float = _setting(
+        10.0, "Longest time that the receiver of an event may take to answer, in seconds.", read.at_least(0.1, float)
+    )
+    webhook_give_up_s: float = _setting(
+        86400.0, "How long an event is sent again before it is given up, in seconds.", read.at_least(0, float)
+    )
+    metrics_port: int | None = _setting(
+        None, "Port on loopback where a worker serves its metrics; a server has them at /metrics.", read.port
+    )
     log_format: str = _setting("text", "text or json.", read.choice("text", "json"))
     log_level: str = _setting(
         "info", "debug, info, warning or error.", read.choice("debug", "info", "warning", "error")
@@ -193,6 +236,9 @@ class Settings:
             raise SettingError(missing, "is missing: a certificate and its key go together")
         if (self.keys == "kms") != bool(self.kms_key):
             raise SettingError("--kms-key", "is missing" if self.keys == "kms" else "goes with --keys kms")
+        if bool(self.webhook_url) != bool(self.webhook_secret):
+            missing = "--webhook-secret" if self.webhook_url else "--webhook-url"
+            raise SettingError(missing, "is missing: events are signed, and a signature goes with an address")
         if self.auth == "none" and not is_loopback(self.host):
             raise SettingError("--auth", f"none is allowed on a loopback address only, and --host is {self.host}")
 
@@ -290,7 +336,9 @@ def load(flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] 
 
 def upstream_environment() -> dict[str, str]:
     """Returns the AWS variables of the process: how stores and services outside are found and reached."""
-    return {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    return {
+        name: value for name, value in os.environ.items() if name.startswith("AWS_") or name == "REQUESTS_CA_BUNDLE"
+    }
 
 
 def engine_environment() -> dict[str, str]:

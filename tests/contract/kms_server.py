@@ -136,8 +136,8 @@ def _associated(params: Mapping[str, Any]) -> bytes:
 
 
 @contextmanager
-def running_kms() -> Iterator[tuple[Kms, str]]:
-    """Runs a KMS on loopback; gives it and its URL."""
+def running_kms(*, host: str = "127.0.0.1") -> Iterator[tuple[Kms, str]]:
+    """Runs a KMS, in the network namespace of the calling thread; gives it and its URL."""
     kms = Kms()
 
     class Handler(BaseHTTPRequestHandler):
@@ -170,11 +170,11 @@ def running_kms() -> Iterator[tuple[Kms, str]]:
         def log_message(self, *_arguments: object) -> None:
             """Says nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer((host, 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield kms, f"http://127.0.0.1:{server.server_address[1]}"
+        yield kms, f"http://{host}:{server.server_address[1]}"
     finally:
         server.shutdown()
         thread.join()

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
+from tests.served import served
 from tests.vllm import ENVIRONMENT, OPTIONS, VLLM, needs_vllm
 
 from outcrop import settings
@@ -81,14 +81,13 @@ def process_engine(profile: EngineProfile, folder: Path, **environment: str) -> 
     )
 
 
-def make(kind: str, folder: Path) -> tuple[Engine, Capabilities]:
-    """Makes an engine of a kind, and says what it claims to do."""
+def make(kind: str, folder: Path, url: str) -> tuple[Engine, Capabilities]:
+    """Makes an engine of a kind, the remote one for a URL, and says what it claims to do."""
     match kind:
         case "null":
             return null_engine.NullEngine(), null_engine.CAPABILITIES
         case "remote":
-            transport = httpx.ASGITransport(app=null_engine.app)
-            return RemoteEngine("http://engine", transport=transport), null_engine.CAPABILITIES
+            return RemoteEngine(url), null_engine.CAPABILITIES
         case "transformers":
             profile = transformers_profile(TRANSFORMERS, device="cpu")
             return process_engine(profile, folder), engine_transformers.CAPABILITIES
@@ -125,10 +124,11 @@ async def subject(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, tiny_llama: Path
 ) -> AsyncIterator[Subject]:
     """An engine of each kind, with the tiny model loaded."""
-    engine, capabilities = make(request.param, tmp_path_factory.mktemp("engine"))
-    running = await engine.start(str(tiny_llama), label="arn:tiny")
-    yield Subject(kind=request.param, engine=engine, running=running, capabilities=capabilities)
-    await running.stop()
+    async with served(null_engine.app) as url:
+        engine, capabilities = make(request.param, tmp_path_factory.mktemp("engine"), url)
+        running = await engine.start(str(tiny_llama), label="arn:tiny")
+        yield Subject(kind=request.param, engine=engine, running=running, capabilities=capabilities)
+        await running.stop()
 
 
 def generation(reply: InvokeReply) -> str:

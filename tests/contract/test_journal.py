@@ -80,3 +80,17 @@ async def test_forgetting_an_artifact_leaves_the_others(journal: CopyJournal) ->
 
     assert await journal.find("abcdefghijkl") == {}
     assert set((await journal.find("otherartifac"))["files/a"].parts) == {0, 7}
+
+
+async def test_the_bytes_that_are_there_are_counted(journal: CopyJournal) -> None:
+    """Of all files of an artifact; the last part of a file is smaller than the others."""
+    small = replace(UPLOAD, path="files/b", size_bytes=(16 << 20) + 5)
+    await journal.begin(UPLOAD, HEADER)
+    await journal.begin(small, HEADER)
+    assert await journal.sealed_bytes("abcdefghijkl") == 0
+
+    await journal.add(UPLOAD, PARTS)
+    await journal.add(small, [replace(PARTS[0], number=1)])
+
+    assert await journal.sealed_bytes("abcdefghijkl") == (32 << 20) + 5
+    assert await journal.sealed_bytes("otherartifac") == 0

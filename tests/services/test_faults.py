@@ -85,7 +85,7 @@ async def test_what_may_pass_costs_time_only(world: World, server: FaultyS3, fau
 @pytest.mark.parametrize(
     ("fault", "says"),
     [
-        (Fault.DENIED, "s3://models/m/model.safetensors was refused: 403 AccessDenied"),
+        (Fault.DENIED, "may not read s3://models/m/model.safetensors: it lacks s3:GetObject (403 AccessDenied)"),
         (Fault.CHANGED, "s3://models/m/model.safetensors changed while it was being imported"),
         (Fault.CHANGED_UNNOTICED, "s3://models/m/model.safetensors changed while it was being imported"),
     ],

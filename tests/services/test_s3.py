@@ -141,7 +141,8 @@ def test_a_model_is_imported_from_s3_and_answers(
     data = tmp_path_factory.mktemp("s3") / "data"
 
     s3.create_bucket(Bucket="sealed")
-    with running_server(data, "--vault", "s3://sealed/outcrop", environment=s3_server.environment) as server:
+    flags = ("--vault", "s3://sealed/outcrop", "--roles", "ambient")
+    with running_server(data, *flags, environment=s3_server.environment) as server:
         job = server.ended(server.create_import("from-s3", "s3://imports/llms/fieldguide"))
         missing = server.ended(server.create_import("no-bucket", "s3://no-such-bucket/x/"))
         reply = server.client("bedrock-runtime").invoke_model(
@@ -163,7 +164,7 @@ def test_refused_credentials_are_named(s3_server: S3Server, tmp_path_factory: py
     environment = {**s3_server.environment, "AWS_SECRET_ACCESS_KEY": "wrong"}
     data = tmp_path_factory.mktemp("denied") / "data"
 
-    with running_server(data, environment=environment) as server:
+    with running_server(data, "--roles", "ambient", environment=environment) as server:
         job = server.ended(server.create_import("denied", "s3://imports/llms/fieldguide/"))
 
     assert job["status"] == "Failed"

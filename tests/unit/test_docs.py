@@ -48,7 +48,7 @@ def test_the_progress_has_the_documented_members() -> None:
 
 
 def test_the_made_pages_are_what_the_code_says() -> None:
-    """docs/coverage.md and docs/findings.md."""
+    """docs/coverage.md, docs/findings.md and docs/metrics.md."""
     done = subprocess.run([sys.executable, ROOT / "scripts" / "docs.py", "--check"], check=False)
 
     assert done.returncode == 0

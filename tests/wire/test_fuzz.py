@@ -95,7 +95,7 @@ async def _fill(jobs: SqlJobCatalog, models: SqlModelCatalog) -> None:
         await models.publish(model, content_sha256="cd" * 32, allowed_from=frozenset(Stage))
 
 
-async def _never(_job_id: str, _step: Any) -> None:
+async def _never(_job_id: str, _step: Any, _shares: Any) -> None:
     raise NotImplementedError
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-
-import httpx
+from urllib.parse import urlsplit
 
 from outcrop.adapters.engine_http import EngineHttp
 from outcrop.errors import EngineError, ModelFailedError
@@ -35,24 +34,20 @@ CAPABILITIES = Capabilities(
 class RemoteEngine:
     """Gives the engine at a URL, whatever folder is to be loaded."""
 
-    def __init__(
-        self, url: str, *, request_timeout_s: float = 300.0, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, url: str, *, request_timeout_s: float = 300.0) -> None:
         """Keeps where the engine is.
 
         Args:
             url: its address, with or without OpenAI's `/v1`.
             request_timeout_s: how long a request may take, in seconds.
-            transport: how it is reached; default: HTTP.
         """
         self._url = url.rstrip("/").removesuffix("/v1")
         self._request_timeout_s = request_timeout_s
-        self._transport = transport
 
     async def start(self, folder: str, *, label: str, artifact: ArtifactRef | None = None) -> RunningEngine:
         """Returns once the engine says which model it serves. Raises EngineError."""
         del folder, artifact
-        http = EngineHttp(self._url, label=label, request_timeout_s=self._request_timeout_s, transport=self._transport)
+        http = EngineHttp(self._url, label=label, request_timeout_s=self._request_timeout_s)
         try:
             model = _first_model(await http.get("/v1/models"))
         except ModelFailedError as error:
@@ -62,7 +57,7 @@ class RemoteEngine:
             await http.close()
             raise
         # The host alone: a URL may hold a password.
-        return RemoteRunningEngine(http, model=model, description=f"OpenAI API at {httpx.URL(self._url).host}")
+        return RemoteRunningEngine(http, model=model, description=f"OpenAI API at {urlsplit(self._url).hostname}")
 
 
 class RemoteRunningEngine:

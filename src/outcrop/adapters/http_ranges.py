@@ -15,6 +15,7 @@ import weakref
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import suppress
+from html import unescape
 from urllib.parse import urlsplit
 
 from outcrop.adapters.dialer import Dial
@@ -24,16 +25,18 @@ from outcrop.ports import ByteSink
 _PARTIAL, _WHOLE = 206, 200
 _ERROR_BYTES = 4096
 _CODE = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
+_MESSAGE = re.compile(rb"<Message>([^<]{1,1000})</Message>")
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class HttpRefusedError(Exception):
-    """The server answered, but not with the range. `code` is the S3 error code of the answer, or empty."""
+    """The server answered, but not with the range. `code` and `text` are S3's of the answer, or empty."""
 
-    def __init__(self, status: int, code: str) -> None:
+    def __init__(self, status: int, code: str, text: str = "") -> None:
         super().__init__(f"{status} {code}".rstrip())
         self.status = status
         self.code = code
+        self.text = text
 
 
 class HttpBrokenError(Exception):
@@ -251,8 +254,12 @@ def _refusal(response: http.client.HTTPResponse) -> Exception:
         return HttpBrokenError("the answer ended early")
     if is_web_page(response.headers.get("Content-Type")):
         return HttpStrangeError(f"it answered {response.status} with a web page, as no store does")
-    found = _CODE.search(body)
-    return HttpRefusedError(response.status, found[1].decode() if found else "")
+    return HttpRefusedError(response.status, _first(_CODE, body), unescape(_first(_MESSAGE, body)))
+
+
+def _first(pattern: re.Pattern[bytes], body: bytes) -> str:
+    found = pattern.search(body)
+    return found[1].decode("utf-8", "replace") if found else ""
 
 
 def _bare(etag: str) -> str:

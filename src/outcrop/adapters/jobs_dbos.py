@@ -9,34 +9,51 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 import structlog
-from dbos import DBOS, DBOSConfig, SetWorkflowID
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
 from dbos import Serializer as DbosSerializer
 from sqlalchemy.exc import DBAPIError
 
-from outcrop.adapters import postgres
+from outcrop.adapters import dbos_log, postgres
 from outcrop.adapters.executors import Executors
 from outcrop.adapters.sqlite import make_durable
 from outcrop.errors import UnavailableError
-from outcrop.ports import Workflow
+from outcrop.ports import Share, Workflow
 from outcrop.records import JsonValue
 
 log = structlog.get_logger()
 
+Result = TypeVar("Result")
+
 QUEUE = "imports"
+SHARES = "shares"
 WORKFLOW = "import_model"
+SHARE = "import_share"
 WORKFLOW_VERSION = "imports-1"
 """Changes only when a job that an older version began could not go on; DBOS resumes within one version."""
 POLL_S = 0.2
+SHARE_POLL_S = 0.5
 STOP_GRACE_S = 15.0
 WATCH_S = 3.0
 ONLY_EXECUTOR = "local"
 """The name of the one process that works on a SQLite file; the same each time, so that it finds its jobs again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How many jobs run at once."""
+
+    here: int
+    """In one worker."""
+    all: int | None = None
+    """In all workers of a database together; None is without limit."""
 
 
 class JsonSerializer(DbosSerializer):
@@ -68,7 +85,7 @@ class DbosJobEngine:
     """
 
     def __init__(
-        self, *, url: str, workflow: Workflow, concurrency: int, is_worker: bool, watch_s: float = WATCH_S
+        self, *, url: str, workflow: Workflow, share: Share, limits: Limits, is_worker: bool, watch_s: float = WATCH_S
     ) -> None:
         if url.startswith("sqlite:"):
             self._engine = sa.create_engine(url)
@@ -78,12 +95,14 @@ class DbosJobEngine:
             self._engine = postgres.engine_of(url)
             self._executors = Executors(self._engine) if is_worker else None
         self._workflow = workflow
-        self._concurrency = concurrency
+        self._share = share
+        self._limits = limits
         self._is_worker = is_worker
         self._watch_s = watch_s
         self._executor_id = ONLY_EXECUTOR
         self._running: set[asyncio.Task[Any]] = set()
         self._registered: Callable[[str], Coroutine[Any, Any, None]] | None = None
+        self._registered_share: Callable[[str, JsonValue], Coroutine[Any, Any, JsonValue]] | None = None
         self._watching: asyncio.Task[None] | None = None
         self._changing = asyncio.Lock()
 
@@ -94,7 +113,7 @@ class DbosJobEngine:
         if self._executors is not None:
             self._watching = asyncio.create_task(self._watch(self._executors))
 
-    async def start(self, job_id: str) -> None:
+    async def start(self, job_id: str, *, turn: int) -> None:
         """Makes sure that the job's workflow runs; starting it again is harmless.
 
         Raises:
@@ -104,10 +123,23 @@ class DbosJobEngine:
             if self._registered is None:
                 raise RuntimeError("start() before launch()")
             try:
-                with SetWorkflowID(job_id):
+                with SetWorkflowID(job_id), SetEnqueueOptions(priority=turn):
                     await DBOS.enqueue_workflow_async(QUEUE, self._registered, job_id)
             except DBAPIError as error:
                 raise UnavailableError("the jobs' database", type(error.orig).__name__) from error
+
+    async def answers(self) -> None:
+        """Returns when the jobs' database answered. Raises UnavailableError, also while this process begins anew."""
+        if self._registered is None:
+            raise UnavailableError("the job engine", "it is starting or stopping")
+        try:
+            await asyncio.to_thread(self._ping)
+        except DBAPIError as error:
+            raise UnavailableError("the jobs' database", type(error.orig).__name__) from error
+
+    def _ping(self) -> None:
+        with self._engine.connect() as connection:
+            connection.execute(sa.text("SELECT 1")).all()
 
     async def close(self) -> None:
         """Stops taking work; what is under way goes on at the next launch, or at another worker."""
@@ -123,6 +155,7 @@ class DbosJobEngine:
             # Another name each time: nobody can take this process for the one that it was before.
             self._executor_id = uuid.uuid4().hex
             await asyncio.to_thread(self._executors.hold, self._executor_id)
+        dbos_log.take_over()
         DBOS(
             config=DBOSConfig(
                 name="outcrop",
@@ -136,16 +169,30 @@ class DbosJobEngine:
         )
 
         async def import_model(job_id: str) -> None:
-            await self._run(job_id)
+            await self._tracked(self._workflow(job_id, _run_step, partial(self._run_shares, job_id)))
+
+        async def import_share(job_id: str, share: JsonValue) -> JsonValue:
+            return await self._tracked(self._share(job_id, share))
 
         # Without a limit: a job that was interrupted often is still owed its end.
         self._registered = DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)(import_model)
+        self._registered_share = DBOS.workflow(name=SHARE, max_recovery_attempts=None)(import_share)
         if not self._is_worker:
             DBOS.listen_queues([])
         # In this thread: launched from another one, DBOS 3.4 takes twenty seconds to stop on SQLite.
         DBOS.launch()
+        # The limits are rows of the database: those of the worker that started last hold for all.
+        on_conflict: Literal["always_update", "never_update"] = "always_update" if self._is_worker else "never_update"
+        here, everywhere = self._limits.here, self._limits.all
         await DBOS.register_queue_async(
-            QUEUE, worker_concurrency=self._concurrency, polling_interval_sec=POLL_S, on_conflict="always_update"
+            QUEUE,
+            worker_concurrency=here if everywhere is None else min(here, everywhere),
+            global_concurrency=everywhere,
+            polling_interval_sec=POLL_S,
+            on_conflict=on_conflict,
+        )
+        await DBOS.register_queue_async(
+            SHARES, worker_concurrency=1, polling_interval_sec=POLL_S, on_conflict=on_conflict
         )
 
     async def _stop(self) -> None:
@@ -188,12 +235,30 @@ class DbosJobEngine:
             taken = await asyncio.to_thread(DBOS._recover_pending_workflows, [executor_id])  # noqa: SLF001  # DBOS's docs name no other way without its paid service
             log.info("took_over", executor=executor_id, jobs=[each.workflow_id for each in taken])
 
-    async def _run(self, job_id: str) -> None:
+    async def _run_shares(self, job_id: str, shares: Sequence[JsonValue]) -> AsyncIterator[JsonValue]:
+        if self._registered_share is None:
+            raise RuntimeError("shares of a job before launch()")
+        handles = []
+        for number, share in enumerate(shares):
+            # By their number: the imports that are divided at the same time all go forward.
+            with SetWorkflowID(f"{job_id}-{number}"), SetEnqueueOptions(priority=number + 1):
+                handles.append(await DBOS.enqueue_workflow_async(SHARES, self._registered_share, job_id, share))
+        for handle in handles:
+            try:
+                result = await handle.get_result(polling_interval_sec=SHARE_POLL_S)
+            except RuntimeError:
+                # Without DBOS's threads, the wait for them fails before it is cancelled.
+                if self._registered is None:
+                    raise asyncio.CancelledError from None
+                raise
+            yield result
+
+    async def _tracked(self, work: Awaitable[Result]) -> Result:
         task = asyncio.current_task()
         if task is not None:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
-        await self._workflow(job_id, _run_step)
+        return await work
 
 
 async def _run_step(name: str, work: Callable[[], Awaitable[JsonValue]]) -> JsonValue:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from outcrop.adapters.cut_answers import WebPageError
+from outcrop.errors import SourceDeniedError
 
 FALLBACK_REGION = "us-east-1"
 EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-"""Sessions that can renew their credentials do so by themselves: the next attempt asks them."""
+"""Credentials that can be renewed are: the next attempt is signed with others."""
+_NO_RIGHT = {"AccessDenied", "AccessDeniedException", "AllAccessDisabled", "403", "Forbidden", ""}
+"""Refusals for want of a right; the last three are those of HEAD, whose answers have no body."""
+_MISSING_RIGHT = re.compile(r"is not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)(?: on resource: \"?(arn:[^\s\"]+))?")
+"""How AWS names what was missing, which is KMS's right where an object is encrypted; there is no other place for it."""
 _THROTTLED = {"SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "RequestTimeout"}
 _TOO_MANY, _AWAY, _NOT_IMPLEMENTED, _FULL = 429, 500, 501, 507
 
@@ -24,6 +31,11 @@ def may_pass(status: int, code: str) -> bool:
 def code_of(error: ClientError) -> str:
     """Returns S3's code of an error, such as `NoSuchKey`."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def message_of(error: ClientError) -> str:
+    """Returns S3's sentence for an error."""
+    return str(error.response.get("Error", {}).get("Message") or "")
 
 
 def status_of(error: ClientError) -> int:
@@ -43,3 +55,26 @@ def reason_of(error: BotoCoreError | ResponseParserError) -> str:
 def is_away(error: ClientError) -> bool:
     """Says whether the same call may succeed later."""
     return may_pass(status_of(error), code_of(error))
+
+
+def denied(
+    reader: str, verb: str, what: str, action: str, *, status: int, code: str, message: str = ""
+) -> SourceDeniedError:
+    """Returns the error for a refusal that will not pass.
+
+    Args:
+        reader: whose credentials were refused, such as `The role arn:…`.
+        verb: what it wanted to do, such as `read`.
+        what: the address that it wanted to do it with.
+        action: the right that this takes, as IAM names it.
+        status: HTTP status of the refusal.
+        code: S3's code of it, where there was one.
+        message: S3's sentence; it may say that another right was missing.
+    """
+    answer = f"{status} {code}".rstrip() if code != str(status) else code
+    if code not in _NO_RIGHT:
+        return SourceDeniedError(f"{reader} could not {verb} {what}: {answer}.")
+    found = _MISSING_RIGHT.search(message)
+    missing = action if found is None else found[1]
+    on = f" on {found[2]}" if found is not None and found[2] and missing != action else ""
+    return SourceDeniedError(f"{reader} may not {verb} {what}: it lacks {missing}{on} ({answer}).", action=missing)

@@ -24,8 +24,18 @@ from botocore.parsers import ResponseParserError
 
 from outcrop.adapters.cut_answers import WebPageError, whole_answers
 from outcrop.adapters.outbound import DEFAULT, Outbound
-from outcrop.adapters.s3_errors import FALLBACK_REGION, code_of, is_away, reason_of, status_of
+from outcrop.adapters.s3_errors import (
+    EXPIRED,
+    FALLBACK_REGION,
+    code_of,
+    denied,
+    is_away,
+    message_of,
+    reason_of,
+    status_of,
+)
 from outcrop.errors import (
+    CredentialsExpiredError,
     SourceChangedError,
     SourceDeniedError,
     SourceMissingError,
@@ -38,6 +48,8 @@ URL_S = 3600
 """How long a signed URL is good for: longer than one range takes."""
 _MISSING = {"NoSuchBucket", "404", "InvalidBucketName"}
 _NOT_FOUND, _PRECONDITION_FAILED = 404, 412
+_WORDLESS = {"400", "403"}
+"""Codes of a HEAD that is refused: an expired session, a missing right, or a key of the caller's own."""
 _ALGORITHMS = ("CRC64NVME", "CRC32", "CRC32C", "SHA256", "SHA1")
 """Those that S3 stores and that can be computed here; the first that an object has is taken."""
 
@@ -45,7 +57,23 @@ _ALGORITHMS = ("CRC64NVME", "CRC32", "CRC32C", "SHA256", "SHA1")
 class S3Listing:
     """Lists prefixes with the credentials of a boto3 session, at its endpoint or at that of a way out."""
 
-    def __init__(self, session: boto3.Session, *, outbound: Outbound = DEFAULT, timeout_s: float = 20.0) -> None:
+    def __init__(
+        self,
+        session: boto3.Session,
+        *,
+        outbound: Outbound = DEFAULT,
+        timeout_s: float = 20.0,
+        reader: str = "The server",
+    ) -> None:
+        """Keeps how S3 is asked.
+
+        Args:
+            session: whose credentials and endpoint are used.
+            outbound: the way there.
+            timeout_s: longest time to connect and to wait for an answer, in seconds, at each of three attempts.
+            reader: whose credentials these are, as the beginning of a sentence about what they may not do.
+        """
+        self._reader = reader
         self._client: BaseClient = outbound.client(
             whole_answers(session),
             "s3",
@@ -65,6 +93,10 @@ class S3Listing:
         """Where S3 is found."""
         return str(self._client.meta.endpoint_url)
 
+    def close(self) -> None:
+        """Ends the connections."""
+        self._client.close()
+
     async def page(self, location: SourceLocation, token: str | None) -> tuple[list[SourceObject], str | None]:
         """Returns one page of a listing and the token of the next.
 
@@ -79,7 +111,7 @@ class S3Listing:
         try:
             answer = await self._call(self._client.list_objects_v2, f"list {location}", arguments)
         except ClientError as error:
-            raise self._translate(error, f"Listing {location}", location.bucket) from error
+            raise self._translate(error, "list", str(location), location.bucket) from error
         if "IsTruncated" not in answer:
             # Every store says it; what does not is another service's answer, and would look like an empty bucket.
             raise SourceUnusableError(f"{self.endpoint} is no S3 endpoint: what it answered is no list of {location}.")
@@ -106,13 +138,26 @@ class S3Listing:
                 raise SourceMissingError(f"{source} is gone.") from error
             if status_of(error) == _PRECONDITION_FAILED:
                 raise SourceChangedError(str(source)) from error
-            raise self._translate(error, f"Reading {source}", source.bucket) from error
+            told = await self._told(error, source)
+            raise self._translate(told, "read", str(source), source.bucket) from error
         if head["ContentLength"] != source.size_bytes:
             raise SourceChangedError(str(source))
         checksum = _stored_checksum(head)
         if checksum is not None and checksum.type is ChecksumType.COMPOSITE:
             checksum = replace(checksum, part_bytes=await self._part_bytes(source))
         return replace(source, version_id=head.get("VersionId"), checksum=checksum)
+
+    async def _told(self, refusal: ClientError, source: SourceObject) -> ClientError:
+        """Returns what S3 says of a read that it refused to a HEAD, whose answers have no words; at least that one."""
+        if code_of(refusal) not in _WORDLESS:
+            return refusal
+        try:
+            where = {"Bucket": source.bucket, "Key": source.key, "Range": "bytes=0-0"}
+            answer = await self._call(self._client.get_object, f"read {source}", where)
+        except ClientError as error:
+            return error
+        answer["Body"].close()
+        return refusal
 
     def url(self, source: SourceObject) -> str:
         """Returns a URL that reads the object, signed with the credentials of this moment. Raises SourceDeniedError."""
@@ -140,7 +185,7 @@ class S3Listing:
                 answer = await self._call(self._client.get_object_attributes, f"read {source}", arguments)
             except ClientError as error:
                 if is_away(error):
-                    raise self._translate(error, f"Reading {source}", source.bucket) from error
+                    raise self._translate(error, "read", str(source), source.bucket) from error
                 # It takes a right of its own, and some stores do not have it at all.
                 return ()
             parts = answer.get("ObjectParts", {})
@@ -167,14 +212,24 @@ class S3Listing:
         except (BotoCoreError, ResponseParserError) as error:
             raise UnavailableError(f"S3 at {self.endpoint}", reason_of(error)) from error
 
-    def _translate(self, error: ClientError, what: str, bucket: str) -> Exception:
+    def _translate(self, error: ClientError, verb: str, what: str, bucket: str) -> Exception:
         if code_of(error) in _MISSING:
             return SourceMissingError(f"The bucket {bucket} does not exist at {self.endpoint}.")
+        if code_of(error) in EXPIRED:
+            return CredentialsExpiredError(f"S3 at {self.endpoint}", f"the credentials have expired ({code_of(error)})")
         if is_away(error):
             return UnavailableError(f"S3 at {self.endpoint}", f"{status_of(error)} {code_of(error)}")
         if code_of(error) == "PermanentRedirect":
             return SourceMissingError(f"The bucket {bucket} is in another region than {self._client.meta.region_name}.")
-        return SourceDeniedError(f"{what} was refused: {status_of(error)} {code_of(error)}.")
+        return denied(
+            self._reader,
+            verb,
+            what,
+            "s3:ListBucket" if verb == "list" else "s3:GetObject",
+            status=status_of(error),
+            code=code_of(error),
+            message=message_of(error),
+        )
 
 
 def _stored_checksum(head: Mapping[str, Any]) -> Checksum | None:

@@ -19,12 +19,12 @@ from outcrop.adapters.http_ranges import (
     HttpStrangeError,
 )
 from outcrop.adapters.outbound import DEFAULT, Outbound
-from outcrop.adapters.s3_errors import EXPIRED, may_pass
+from outcrop.adapters.s3_errors import EXPIRED, denied, may_pass
 from outcrop.adapters.s3_listing import S3Listing
 from outcrop.adapters.whole import Whole
 from outcrop.errors import (
+    CredentialsExpiredError,
     SourceChangedError,
-    SourceDeniedError,
     SourceMissingError,
     SourceUnusableError,
     UnavailableError,
@@ -40,7 +40,7 @@ _REDIRECTS = range(300, 400)
 
 
 class S3ObjectStore:
-    """Buckets at the S3 endpoint that the AWS variables or profile name, read with the credentials found there."""
+    """Buckets at the S3 endpoint that the AWS variables or profile name, read with the credentials of the session."""
 
     def __init__(
         self,
@@ -49,8 +49,19 @@ class S3ObjectStore:
         *,
         outbound: Outbound = DEFAULT,
         stall_s: float = 30.0,
+        reader: str = "The server",
     ) -> None:
-        self._listing = S3Listing(session, outbound=outbound)
+        """Keeps how S3 is asked.
+
+        Args:
+            session: whose credentials and endpoint are used.
+            environment: the AWS variables of the process; AWS_CA_BUNDLE is read.
+            outbound: the way there.
+            stall_s: longest time without a byte, in seconds.
+            reader: whose credentials these are, as the beginning of a sentence about what they may not do.
+        """
+        self._reader = reader
+        self._listing = S3Listing(session, outbound=outbound, reader=reader)
         self._ranges = HttpRanges(ca_bundle=environment.get("AWS_CA_BUNDLE"), stall_s=stall_s, dial=outbound.dial)
         self._threads = ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="s3")
 
@@ -81,21 +92,26 @@ class S3ObjectStore:
         hangup = Hangup()
         await in_thread(self._threads, lambda: self._stream(source, start, end, sink, hangup), give_up=hangup)
 
+    def close(self) -> None:
+        """Ends threads and connections; what is being read is read to its end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._listing.close()
+
     def _stream(self, source: SourceObject, start: int, end: int, sink: ByteSink, hangup: Hangup) -> None:
         url = self._listing.url(source)
         try:
             self._ranges.read(url, start, end, etag=source.etag, size_bytes=source.size_bytes, sink=sink, hangup=hangup)
         except HttpRefusedError as error:
-            raise _refusal(error, source, self._listing.endpoint) from error
+            raise _refusal(error, source, self._listing.endpoint, self._reader) from error
         except HttpChangedError as error:
             raise SourceChangedError(str(source)) from error
         except (HttpBrokenError, HttpStrangeError) as error:
             raise UnavailableError(f"S3 at {self._listing.endpoint}", f"{source}: {error}") from error
 
 
-def _refusal(error: HttpRefusedError, source: SourceObject, endpoint: str) -> Exception:
+def _refusal(error: HttpRefusedError, source: SourceObject, endpoint: str, reader: str) -> Exception:
     if error.code in EXPIRED:
-        return UnavailableError(f"S3 at {endpoint}", f"the credentials have expired ({error.code})")
+        return CredentialsExpiredError(f"S3 at {endpoint}", f"the credentials have expired ({error.code})")
     kinds: Mapping[int, Callable[[], Exception]] = {
         _NOT_FOUND: lambda: SourceMissingError(f"{source} is gone."),
         _PRECONDITION_FAILED: lambda: SourceChangedError(str(source)),
@@ -107,4 +123,4 @@ def _refusal(error: HttpRefusedError, source: SourceObject, endpoint: str) -> Ex
         return UnavailableError(f"S3 at {endpoint}", str(error))
     if error.status in _REDIRECTS:
         return SourceUnusableError(f"{source} is in another region than the server asks: {error}.")
-    return SourceDeniedError(f"Reading {source} was refused: {error}.")
+    return denied(reader, "read", str(source), "s3:GetObject", status=error.status, code=error.code, message=error.text)

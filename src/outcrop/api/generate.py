@@ -21,6 +21,7 @@ from outcrop.errors import (
     ValidationError,
 )
 from outcrop.records import ImportedModel, JsonObject, ServableModel
+from outcrop.records.measures import TOKENS
 from outcrop.serving import bodies, fit
 from outcrop.serving.capabilities import Feature
 from outcrop.serving.fit import prompt_of, surely_fits
@@ -68,7 +69,9 @@ async def ask(services: Services, model: ImportedModel, asked: bodies.EngineRequ
     """Sends a request to a copy of the model and returns the engine's reply. Raises RequestError."""
     with in_api_errors(model):
         async with services.fleet.copy_of(servable(services, model)) as engine:
-            return await engine.post(asked.path, asked.body)
+            reply = await engine.post(asked.path, asked.body)
+    _count_tokens(services, reply)
+    return reply
 
 
 async def stream(
@@ -79,13 +82,27 @@ async def stream(
     Raises:
         RequestError: as `ask` does, at any chunk.
     """
+    usage: JsonObject = {}
     with in_api_errors(model):
         async with (
             services.fleet.copy_of(servable(services, model)) as engine,
             aclosing(engine.stream(asked.path, asked.body)) as chunks,
         ):
             async for chunk in chunks:
+                # Only the last chunks tell it, and each that does tells it of the whole reply.
+                usage = chunk if chunk.get("usage") else usage
                 yield chunk
+    _count_tokens(services, usage)
+
+
+def _count_tokens(services: Services, told: JsonObject) -> None:
+    """Counts the tokens that an engine tells of; a reply that was broken off is not counted."""
+    usage = told.get("usage")
+    if isinstance(usage, dict):
+        for direction, member in (("input", "prompt_tokens"), ("output", "completion_tokens")):
+            count = usage.get(member)
+            if isinstance(count, int) and count > 0:
+                services.meter.add(TOKENS, count, direction=direction)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from outcrop.errors import (
     KeyUnavailableError,
     NetworkRefusedError,
     NetworkUnknownError,
+    RoleRefusedError,
     ValidationError,
 )
 from outcrop.imports.job import stages_of, status
@@ -31,22 +32,21 @@ async def create_model_import_job(call: Call, services: Services) -> Reply:
         _require_network(request.network, services)
     tenant, now = call.caller.tenant, services.clock.now()
     key_arn = await _key_of(request, services, tenant)
-    job = await services.jobs.create(
-        ImportJob(
-            id=arn.new_id(services.pick),
-            tenant=tenant,
-            request=request,
-            model_id=arn.new_id(services.pick),
-            key_arn=key_arn,
-            stage=Stage.QUEUED,
-            created_at=now,
-            modified_at=now,
-            progress=Progress(entries=(StageEntry(stage=Stage.QUEUED, at=now),)),
-        ),
-        services.quotas,
+    asked = ImportJob(
+        id=arn.new_id(services.pick),
+        tenant=tenant,
+        request=request,
+        model_id=arn.new_id(services.pick),
+        key_arn=key_arn,
+        stage=Stage.QUEUED,
+        created_at=now,
+        modified_at=now,
+        progress=Progress(entries=(StageEntry(stage=Stage.QUEUED, at=now),)),
     )
+    await _check_role(asked, services)
+    job = await services.jobs.create(asked, services.quotas)
     # A kill before the next line is mended at the next start, which starts every unended job.
-    await services.job_engine.start(job.id)
+    await services.job_engine.start(job.id, turn=job.turn)
     return Reply(output={"jobArn": job.arn})
 
 
@@ -100,6 +100,16 @@ async def _key_of(request: ImportRequest, services: Services, tenant: Tenant) ->
         if isinstance(error, KeyDeniedError):
             raise AccessDeniedError(f"The importedModelKmsKeyId cannot be used: {error}") from error
         raise ValidationError(f"The importedModelKmsKeyId cannot be used: {error}") from error
+
+
+async def _check_role(job: ImportJob, services: Services) -> None:
+    """Answers in AWS's words (SPEC 7.8.3) when the role may not be assumed; who assumes roles has logged why."""
+    try:
+        await services.check_role(job)
+    except RoleRefusedError as error:
+        raise ValidationError("The provided role ARN is invalid") from error
+    except NetworkRefusedError as error:
+        raise ValidationError(f"The vpcConfig does not lead to STS: {error}") from error
 
 
 def _summary(job: ImportJob) -> Mapping[str, Any]:

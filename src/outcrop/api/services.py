@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 from outcrop.access.throttle import Throttle
 from outcrop.api.permissions import Permissions
-from outcrop.ports import Clock, JobCatalog, JobEngine, KeyService, ModelCatalog, Networks, TagCatalog, Vault
-from outcrop.records import Quotas
+from outcrop.ports import (
+    Clock,
+    JobCatalog,
+    JobEngine,
+    KeyService,
+    Meter,
+    ModelCatalog,
+    Networks,
+    TagCatalog,
+    Unmetered,
+    Vault,
+)
+from outcrop.records import ImportJob, Quotas
 from outcrop.serving.bodies.engine_request import SHORT_ID_LETTERS
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet
@@ -26,6 +37,8 @@ class Services:
     keys: KeyService
     networks: Networks
     """What `vpcConfig` may name."""
+    check_role: Callable[[ImportJob], Awaitable[None]]
+    """Raises RoleRefusedError when the role of a job that is about to be accepted may not be assumed."""
     job_engine: JobEngine
     fleet: Fleet
     keep_warm: frozenset[str]
@@ -45,6 +58,7 @@ class Services:
     permissions: Permissions
     throttle: Throttle
     quotas: Quotas
+    meter: Meter = field(default_factory=Unmetered)
 
     def new_tool_id(self) -> str:
         """Makes the id of a tool use: nine letters and digits, as the chat templates of Mistral insist on."""

@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,7 +14,6 @@ from functools import partial
 
 import structlog
 
-from outcrop.adapters import data_folder
 from outcrop.adapters.catalog_sql import (
     Database,
     SqlArtifactCatalog,
@@ -27,25 +26,29 @@ from outcrop.adapters.catalog_sql import (
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.engine_caches import EngineCaches
 from outcrop.adapters.fleet_local import LocalHost
-from outcrop.adapters.jobs_dbos import DbosJobEngine
+from outcrop.adapters.jobs_dbos import DbosJobEngine, Limits
 from outcrop.adapters.keys_networked import NetworkedKeys
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.adapters.vault_watched import WatchedVault
 from outcrop.app.engines import open_caches, open_engine
 from outcrop.app.host import import_host, memory_budget
+from outcrop.app.job_sources import JobSources
 from outcrop.app.keys import kms_keys, open_keys
 from outcrop.app.networks import ServerNetworks, load_networks
-from outcrop.app.sources import Sources, open_s3, server_sources
+from outcrop.app.roles import roles_by
 from outcrop.app.vaults import local_reads, open_vault
+from outcrop.app.webhooks import ends_told
+from outcrop.console.health import Readiness
 from outcrop.errors import StorageError, UnavailableError
 from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
 from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
-from outcrop.ports import Clock, KeyService, Networks, Vault
-from outcrop.records import ImportJob, Stage
+from outcrop.ports import Clock, KeyService, Meter, Networks, Vault
+from outcrop.records import Stage
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
+from outcrop.serving.measured import MeasuredHost
 from outcrop.serving.prompts import Prompts
 from outcrop.serving.proof import prove_model
 from outcrop.serving.unsealing import Reading, open_artifact
@@ -71,11 +74,12 @@ class Machinery:
     fleet: Fleet
     capabilities: Capabilities
     prompts: Prompts
+    sources: JobSources
     job_engine: DbosJobEngine
 
 
 @asynccontextmanager
-async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
+async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery]:
     """Makes it all from settings, sets the imports going, and stops everything in the opposite order.
 
     Raises:
@@ -86,7 +90,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         clock = SystemClock()
         known = load_networks(settings.networks)
         keys = await open_keys(settings, clock)
-        database = Database(settings.catalog_url)
+        database = Database(settings.catalog_url, tells_ends=bool(settings.webhook_url))
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
         jobs, models = SqlJobCatalog(database), SqlModelCatalog(database)
@@ -113,7 +117,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         engine, capabilities = open_engine(settings, environment=engine_environment(), caches=caches)
         memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
         fleet = Fleet(
-            LocalHost(engine=engine, memory=memory, open_artifact=opened),
+            MeasuredHost(LocalHost(engine=engine, memory=memory, open_artifact=opened), meter, clock),
             clock,
             FleetLimits(
                 hold_s=settings.hold_s,
@@ -130,7 +134,13 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             await asyncio.to_thread(caches.forget, artifact_id)
 
         vault = WatchedVault(stored, deleted=forget)
-
+        sources = JobSources(
+            settings,
+            environment=upstream_environment(),
+            clock=clock,
+            networks=networks,
+            roles_by=roles_by(settings, clock),
+        )
         tools = ImportTools(
             jobs=jobs,
             claims=SqlJobClaims(database),
@@ -141,7 +151,9 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             journal=SqlCopyJournal(database),
             keys_of=networks.keys_of_job,
             clock=clock,
-            open_source=_open_source(settings, networks),
+            open_source=sources.open,
+            close_source=sources.close,
+            access=sources.access,
             prove=partial(
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
             ),
@@ -151,13 +163,17 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             profile=settings.profile,
             worker=settings.worker_name or f"{socket.gethostname()}-{os.getpid()}",
             most_attempts=settings.most_attempts,
+            share_bytes=settings.share_mib * MIB,
             outage_s=settings.outage_s,
+            meter=meter,
             runs_in_memory=asyncio.Semaphore(settings.copy_memory_mib * MIB // BYTES_IN_MEMORY_PER_PART),
         )
+        pipeline = ImportPipeline(tools)
         job_engine = DbosJobEngine(
             url=settings.jobs_url,
-            workflow=ImportPipeline(tools).run,
-            concurrency=settings.concurrent_imports,
+            workflow=pipeline.run,
+            share=pipeline.run_share,
+            limits=Limits(here=settings.concurrent_imports, all=settings.all_imports),
             is_worker=settings.worker,
         )
         if settings.worker:
@@ -166,7 +182,8 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
         await job_engine.launch()
         stack.push_async_callback(job_engine.close)
         for job in await jobs.unfinished():
-            await job_engine.start(job.id)
+            await job_engine.start(job.id, turn=job.turn)
+        await stack.enter_async_context(ends_told(settings, database, jobs, clock, meter))
         starting = asyncio.create_task(_start_what_waits(jobs, job_engine, clock))
         stack.callback(starting.cancel)
 
@@ -181,6 +198,7 @@ async def machinery(settings: Settings) -> AsyncIterator[Machinery]:
             fleet=fleet,
             capabilities=capabilities,
             prompts=Prompts(opened),
+            sources=sources,
             job_engine=job_engine,
         )
 
@@ -194,6 +212,14 @@ async def _sweep_caches(caches: EngineCaches, vault: Vault) -> None:
     await asyncio.to_thread(caches.sweep, held)
 
 
+def readiness_of(behind: Machinery) -> Readiness:
+    """Returns whether the parts answer that a server cannot do without."""
+    return Readiness(
+        {"catalog": behind.database.answers, "jobs": behind.job_engine.answers, "vault": behind.vault.artifact_ids},
+        behind.clock,
+    )
+
+
 async def _start_what_waits(jobs: SqlJobCatalog, job_engine: DbosJobEngine, clock: Clock) -> None:
     """Starts accepted jobs whose workflow may never have been: their server was killed, or cut off from the jobs."""
     while True:
@@ -201,28 +227,9 @@ async def _start_what_waits(jobs: SqlJobCatalog, job_engine: DbosJobEngine, cloc
         try:
             for job in await jobs.unfinished():
                 if job.stage is Stage.QUEUED:
-                    await job_engine.start(job.id)
+                    await job_engine.start(job.id, turn=job.turn)
         except UnavailableError as error:
             log.warning("waiting_for", what=error.what, reason=error.reason)
-
-
-def _open_source(settings: Settings, networks: ServerNetworks) -> Callable[[ImportJob], Awaitable[Sources]]:
-    environment = upstream_environment()
-    sources = server_sources(
-        folders=[
-            *([settings.buckets] if settings.buckets is not None else []),
-            settings.data / data_folder.SOURCES,
-        ],
-        has_s3=settings.buckets is None,
-        environment=environment,
-    )
-
-    async def open_source(job: ImportJob) -> Sources:
-        if job.request.network is None:
-            return sources
-        return sources.reached_by(open_s3(environment, networks.outbound(job)))
-
-    return open_source
 
 
 def _cores() -> int:

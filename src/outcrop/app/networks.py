@@ -9,12 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from outcrop.adapters.dialer import Dialer, unusable
 from outcrop.errors import NetworkUnknownError, SettingError
 from outcrop.imports.egress import Egress, egress_of
 from outcrop.imports.network_file import read_networks
 from outcrop.ports import KeyService, NetworkCatalog
 from outcrop.records import ImportJob, Network, NetworkMap, NetworkUse
+
+log = structlog.get_logger()
 
 if TYPE_CHECKING:
     # boto3 takes 0.2 s to import, which servers without networks need not pay.
@@ -101,7 +105,7 @@ class ServerNetworks:
         if self._keys_by is None:
             return self._keys
         return self._keys_by(
-            self._outbound(use.network, _forgotten if use.has_ended else partial(self._catalog.pin, use.job_id))
+            self._outbound(use.network, _forgotten if use.has_ended else partial(self._pinned, use.job_id))
         )
 
     def outbound(self, job: ImportJob) -> Outbound:
@@ -109,7 +113,18 @@ class ServerNetworks:
         from outcrop.adapters.outbound import DEFAULT  # noqa: PLC0415  # as above
 
         network = job.request.network
-        return DEFAULT if network is None else self._outbound(network, partial(self._catalog.pin, job.id))
+        return DEFAULT if network is None else self._outbound(network, partial(self._pinned, job.id))
+
+    def outbound_once(self, job: ImportJob) -> Outbound:
+        """Returns the way out of an import that is not accepted yet: its names are resolved for it alone.
+
+        Raises:
+            NetworkUnknownError: a subnet or group is unknown.
+        """
+        from outcrop.adapters.outbound import DEFAULT  # noqa: PLC0415  # as above
+
+        network = job.request.network
+        return DEFAULT if network is None else self._outbound(network, _forgotten)
 
     def _outbound(self, network: Network, pin: Callable[[str, Sequence[str]], Sequence[str]]) -> Outbound:
         from outcrop.adapters.outbound import Outbound  # noqa: PLC0415  # as above
@@ -117,6 +132,12 @@ class ServerNetworks:
 
         egress = self._egress(network)
         return Outbound(dial=Dialer(egress, pin=pin, resolve=resolve), endpoints=egress.endpoints)
+
+    def _pinned(self, job_id: str, name: str, addresses: Sequence[str]) -> Sequence[str]:
+        kept = self._catalog.pin(job_id, name, addresses)
+        if addresses:
+            log.info("name_pinned", job_id=job_id, name=name, addresses=list(kept))
+        return kept
 
     def _egress(self, network: Network) -> Egress:
         if self._known is None:

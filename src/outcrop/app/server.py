@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 from outcrop.adapters import data_folder
 from outcrop.adapters.audit_file import AuditFile
 from outcrop.adapters.catalog_sql import (
+    SqlDeliveryCatalog,
     SqlTagCatalog,
 )
 from outcrop.adapters.root_key import derived_key
@@ -28,7 +29,7 @@ from outcrop.api.permissions import Permissions
 from outcrop.api.principals import Principals
 from outcrop.api.services import Services
 from outcrop.app.access import quotas_of, root_of, throttle_of, user_catalog
-from outcrop.app.machinery import machinery
+from outcrop.app.machinery import machinery, readiness_of
 from outcrop.app.stopping import stop_asked_for
 from outcrop.app.warming import warmed_up
 from outcrop.arn import Tenant
@@ -106,7 +107,8 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
     """Puts the API in front of the machinery."""
     async with AsyncExitStack() as stack:
         root = root_of(settings)
-        behind = await stack.enter_async_context(machinery(settings))
+        metrics = Metrics()
+        behind = await stack.enter_async_context(machinery(settings, metrics))
         tags = SqlTagCatalog(behind.database)
         principals = Principals(user_catalog(behind.database, root), behind.clock, root=root)
         services = Services(
@@ -116,6 +118,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             vault=behind.vault,
             keys=behind.keys,
             networks=behind.networks,
+            check_role=behind.sources.check_role,
             job_engine=behind.job_engine,
             fleet=behind.fleet,
             keep_warm=settings.kept_warm,
@@ -131,9 +134,9 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             ),
             throttle=throttle_of(settings),
             quotas=quotas_of(settings),
+            meter=metrics,
         )
         await stack.enter_async_context(warmed_up(services, settings))
-        metrics = Metrics()
         authentication = _Authentication(
             authenticator=_authenticator(settings, root, principals, behind.clock), permissions=services.permissions
         )
@@ -144,8 +147,10 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             other=console_app(
                 ConsoleServices(
                     jobs=behind.jobs,
-                    vault=behind.vault,
+                    deliveries=SqlDeliveryCatalog(behind.database),
                     clock=behind.clock,
+                    readiness=readiness_of(behind),
+                    copies=behind.fleet.copies,
                     metrics=metrics,
                     admit=authentication.admit,
                 )

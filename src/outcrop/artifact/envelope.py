@@ -14,6 +14,7 @@ A file that was cut, reordered or moved to another name fails authentication.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -80,6 +81,12 @@ class Run:
     def sealed_bytes(self) -> int:
         """Ciphertext size of the run, tags included."""
         return self.plain_bytes + TAG_BYTES * (self.stop - self.first)
+
+    def segments(self) -> Iterator[Run]:
+        """Yields each segment as a run of its own."""
+        for number in range(self.first, self.stop):
+            begin, end = plain_start(number), min(plain_start(number + 1), self.plain_end)
+            yield Run(first=number, stop=number + 1, plain_begin=begin, plain_end=end)
 
 
 def runs(plain_bytes: int, segments_each: int) -> list[Run]:

@@ -13,7 +13,9 @@ import click
 
 from outcrop import __version__
 from outcrop.cli.access import access
+from outcrop.cli.doctor import doctor
 from outcrop.cli.keys import keys
+from outcrop.cli.networks import networks
 from outcrop.cli.options import CLIENT_SETTINGS, EXIT_NO, EXIT_UNKNOWN, WORKER_SETTINGS, setting_flags
 from outcrop.errors import ImportFailedError, OutcropError, SettingError
 from outcrop.settings import load
@@ -34,6 +36,12 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
+def _say(notice: str | None) -> None:
+    """Prints what belongs to start-up, if there is anything."""
+    if notice is not None:
+        click.echo(f"  {notice}", err=True)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__)
 def cli() -> None:
@@ -41,6 +49,7 @@ def cli() -> None:
 
     \b
     outcrop check ./my-model                       would it import?
+    outcrop doctor s3://bucket/my-model            could it be read, and does this machine do?
     outcrop import ./my-model --name m --follow    import it, here
     outcrop serve                                  serve Bedrock's API on http://127.0.0.1:8025
     eval "$(outcrop env)"                          point AWS clients in this shell at it
@@ -49,6 +58,8 @@ def cli() -> None:
 
 cli.add_command(access)
 cli.add_command(keys)
+cli.add_command(networks)
+cli.add_command(doctor)
 
 
 @cli.command()
@@ -56,11 +67,13 @@ cli.add_command(keys)
 def serve(**flags: Any) -> None:
     """Run the server: Bedrock's control plane and runtime on one port.
 
-    Upstream AWS services are found the AWS way: AWS_ENDPOINT_URL_S3 and the default credential chain.
+    Upstream AWS services are found the AWS way: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL_STS and the default credential
+    chain. With --roles sts, that chain's credentials do nothing but assume the roleArn of each import.
     """
     import asyncio
 
     from outcrop.app import logs
+    from outcrop.app.roles import ambient_notice
     from outcrop.app.server import serve as run
 
     settings = load(flags)
@@ -69,6 +82,7 @@ def serve(**flags: Any) -> None:
     def tell(url: str) -> None:
         click.echo(f"outcrop {__version__} listens on {url}", err=True)
         click.echo(f'  point AWS clients at it:  eval "$(outcrop env --data {settings.data})"', err=True)
+        _say(ambient_notice(settings))
 
     asyncio.run(run(settings, tell=tell))
 
@@ -84,11 +98,17 @@ def worker(**flags: Any) -> None:
     import asyncio
 
     from outcrop.app import logs
+    from outcrop.app.roles import ambient_notice
     from outcrop.app.worker import work
 
     settings = load(flags)
     logs.configure(log_format=settings.log_format, level=settings.log_level)
-    asyncio.run(work(settings, tell=lambda: click.echo(f"outcrop {__version__} works on imports", err=True)))
+
+    def tell() -> None:
+        click.echo(f"outcrop {__version__} works on imports", err=True)
+        _say(ambient_notice(settings))
+
+    asyncio.run(work(settings, tell=tell))
 
 
 @cli.command()
@@ -119,7 +139,8 @@ def env(**flags: Any) -> None:
 def check(target: str, profile: str, as_json: bool, **flags: Any) -> None:  # noqa: FBT001  # click's way
     """Say everything that is wrong with a model, without importing it.
 
-    Reads configuration, tokenizer and the headers of the weights; never the weights.
+    Reads configuration, tokenizer and the headers of the weights; never the weights. Reads S3 with the credentials of
+    this shell, not as a role: an import whose roleArn may read less fails where this succeeds.
     Exit status: 0 importable, 1 not importable, 2 could not tell.
     """
     import asyncio
@@ -141,7 +162,11 @@ def check(target: str, profile: str, as_json: bool, **flags: Any) -> None:  # no
 @click.argument("source", metavar="DIR|s3://BUCKET/PREFIX/")
 @click.option("--name", required=True, help="Name of the imported model.")
 @click.option("--job-name", default=None, help="Name of the import job; default: the model's name and the time.")
-@click.option("--role-arn", default=None, help="Role that reads the source; default: one of the root account.")
+@click.option(
+    "--role-arn",
+    default=None,
+    help="Role that reads the source, where roles are assumed; default: a made-up one, which does for folders.",
+)
 @click.option("--follow/--no-follow", default=False, help="Show the import live until it ends.")
 @setting_flags("data", "buckets", "account", "region")
 def import_(source: str, name: str, job_name: str | None, role_arn: str | None, follow: bool, **flags: Any) -> None:  # noqa: FBT001  # click's way
@@ -171,11 +196,23 @@ def jobs_list(**flags: Any) -> None:
     print_jobs(running_server(load(flags)))
 
 
+@jobs.command("show")
+@click.argument("job", metavar="NAME|ARN")
+@click.option("--json", "as_json", is_flag=True, help="Print it as JSON (docs/http.md), with the whole report.")
+@setting_flags(*CLIENT_SETTINGS)
+def jobs_show(job: str, as_json: bool, **flags: Any) -> None:  # noqa: FBT001  # click's way
+    """Show what is known of an import: stages, what was found and not copied, who was told."""
+    from outcrop.app.connect import running_server
+    from outcrop.terminal.job import show_job
+
+    show_job(running_server(load(flags)), job, as_json=as_json)
+
+
 @jobs.command("watch")
 @click.argument("job", metavar="NAME|ARN")
 @setting_flags(*CLIENT_SETTINGS)
 def jobs_watch(job: str, **flags: Any) -> None:
-    """Show an import live until it ends. Exit status: 0 completed, 1 failed."""
+    """Show an import live until it ends, also across restarts of the server. Exit status: 0 completed, 1 failed."""
     from outcrop.terminal.imports import watch
 
     sys.exit(0 if watch(load(flags), job) else EXIT_NO)

@@ -21,9 +21,12 @@ CATALOG_SETTINGS = ("data", "database", "account", "region")
 """What a command that changes the catalog, beside a server or without one, needs to know."""
 
 WORKER_SETTINGS = (
-    *("data", "database", "vault", "buckets", "networks", "keys", "kms_key", "account", "region", "profile", "roles"),
+    *("data", "database", "vault", "buckets", "networks", "keys", "kms_key", "account", "region", "profile"),
+    *("roles", "role_session_s", "role_external_id", "role_source_identity", "role_session_policy"),
     *("engine", "engine_command", "engine_options", "engine_start_s", "engine_request_s", "plaintext_dir"),
     *("concurrent_imports", "copy_memory_mib", "outage_s", "log_format", "log_level"),
+    "metrics_port",
+    *("webhook_url", "webhook_secret", "webhook_timeout_s", "webhook_give_up_s"),
 )
 """What an import depends on: a server and its workers agree in these."""
 

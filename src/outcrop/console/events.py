@@ -32,9 +32,9 @@ _STILL_THERE = b": still there\n\n"
 
 
 def event_id(job: ImportJob) -> str:
-    """Returns the name of what an event tells of a job: its stages, and the bytes of the last one."""
+    """Returns the name of what an event tells of a job: its runs, its stages, and the bytes of the last one."""
     report = "r" if job.report is not None else ""
-    return f"{job.id}-{len(job.progress.entries)}-{job.progress.bytes_done}{report}"
+    return f"{job.id}-{job.fence}-{len(job.progress.entries)}-{job.progress.bytes_done}{report}"
 
 
 def knows_the_end(job: ImportJob, last_event_id: str | None) -> bool:

@@ -1,59 +1,77 @@
-"""The metrics, all of them, as Prometheus reads them at `GET /metrics`.
-
-| metric | labels | meaning |
-| --- | --- | --- |
-| outcrop_requests_total | operation, status | calls of AWS's operations, by HTTP status |
-| outcrop_request_seconds | operation | how long they took |
-| outcrop_import_jobs | stage | jobs that have not ended, by stage |
-"""
+"""The metrics of one process, as Prometheus reads them: those of `records/measures.py`, and no others."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import prometheus_client
-from prometheus_client import CollectorRegistry, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from outcrop.imports.job import RUNNING
-from outcrop.records import ImportJob
+from outcrop.records.measures import MEASURES, REQUEST_SECONDS, REQUESTS, Measure, MeasureKind
 
 CONTENT_TYPE = prometheus_client.CONTENT_TYPE_LATEST
-SECONDS = (0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A gauge at one moment."""
+
+    measure: Measure
+    value: float
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Metrics:
-    """The metrics of one server."""
+    """A Meter that is read by Prometheus."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        self._requests = prometheus_client.Counter(
-            "outcrop_requests", "Calls of AWS's operations.", ["operation", "status"], registry=self._registry
-        )
-        self._seconds = Histogram(
-            "outcrop_request_seconds",
-            "How long calls took, in seconds.",
-            ["operation"],
-            buckets=SECONDS,
-            registry=self._registry,
-        )
-        self._observed: dict[tuple[str, int], tuple[prometheus_client.Counter, Histogram]] = {}
-        self._jobs = Gauge("outcrop_import_jobs", "Jobs that have not ended.", ["stage"], registry=self._registry)
+        self.registry = CollectorRegistry()
+        self._counters: dict[Measure, Counter] = {}
+        self._gauges: dict[Measure, Gauge] = {}
+        self._histograms: dict[Measure, Histogram] = {}
+        for measure in MEASURES:
+            name, meaning, labels = measure.name, measure.meaning, measure.labels
+            if measure.kind is MeasureKind.COUNTER:
+                self._counters[measure] = Counter(name, meaning, labels, registry=self.registry)
+            elif measure.kind is MeasureKind.GAUGE:
+                self._gauges[measure] = Gauge(name, meaning, labels, registry=self.registry)
+            else:
+                self._histograms[measure] = Histogram(
+                    name, meaning, labels, buckets=measure.buckets, registry=self.registry
+                )
+        self._observed: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+
+    def add(self, measure: Measure, amount: float = 1, **labels: str) -> None:
+        """Counts."""
+        counter = self._counters[measure]
+        (counter.labels(**labels) if labels else counter).inc(amount)
+
+    def observe(self, measure: Measure, value: float, **labels: str) -> None:
+        """Notes one value of a distribution."""
+        histogram = self._histograms[measure]
+        (histogram.labels(**labels) if labels else histogram).observe(value)
 
     def observe_request(self, operation: str, status: int, seconds: float) -> None:
         """Counts a call; the operation is empty where the path named none."""
         # Found once for each pair: prometheus_client looks for them under a lock.
         found = self._observed.get((operation, status))
         if found is None:
-            found = self._requests.labels(operation, str(status)), self._seconds.labels(operation)
+            requests = self._counters[REQUESTS].labels(operation, str(status))
+            found = requests, self._histograms[REQUEST_SECONDS].labels(operation)
             self._observed[operation, status] = found
         requests, seconds_taken = found
         requests.inc()
         seconds_taken.observe(seconds)
 
-    def text(self, unfinished: Sequence[ImportJob]) -> bytes:
-        """Returns every metric, with the jobs as they stand."""
-        counts = Counter(job.stage for job in unfinished)
-        for stage in sorted(RUNNING):
-            self._jobs.labels(stage.value).set(counts[stage])
-        return prometheus_client.generate_latest(self._registry)
+    def text(self, samples: Iterable[Sample] = ()) -> bytes:
+        """Returns every metric; of the gauges, these samples. One without a sample is not known at present."""
+        for measure, gauge in self._gauges.items():
+            if measure.labels:
+                gauge.clear()
+            else:
+                gauge.set(float("nan"))
+        for sample in samples:
+            gauge = self._gauges[sample.measure]
+            (gauge.labels(**sample.labels) if sample.labels else gauge).set(sample.value)
+        return prometheus_client.generate_latest(self.registry)

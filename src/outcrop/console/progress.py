@@ -6,10 +6,10 @@ from datetime import datetime
 
 from outcrop.imports.job import ENDED, status
 from outcrop.imports.progress import bytes_per_s, seconds_left
-from outcrop.records import ImportJob, JsonObject
+from outcrop.records import Delivery, DeliveryState, ImportJob, JsonObject
 
 
-def progress_of(job: ImportJob, now: datetime) -> JsonObject:
+def progress_of(job: ImportJob, now: datetime, delivery: Delivery | None = None) -> JsonObject:
     """Returns the answer of `GET /outcrop/import-jobs/{name or ARN}`.
 
     Rate and time left are of the current stage, over its last seconds; null where nothing can be said: a stage that
@@ -24,6 +24,8 @@ def progress_of(job: ImportJob, now: datetime) -> JsonObject:
         "importedModelName": job.request.imported_model_name,
         "status": status(job.stage),
         "stage": job.stage,
+        "attempts": job.attempts,
+        "worker": job.worker,
         "bytesDone": job.progress.bytes_done,
         "bytesTotal": job.progress.bytes_total,
         "bytesPerSecond": None if rate is None else round(rate),
@@ -32,7 +34,18 @@ def progress_of(job: ImportJob, now: datetime) -> JsonObject:
         "creationTime": job.created_at.isoformat(),
         "endTime": None if job.ended_at is None else job.ended_at.isoformat(),
         "failureMessage": job.failure_message,
+        "webhook": None if delivery is None else _webhook(delivery),
         "report": job.report,
+    }
+
+
+def _webhook(delivery: Delivery) -> JsonObject:
+    is_waiting = delivery.state is DeliveryState.WAITING
+    return {
+        "state": delivery.state,
+        "attempts": delivery.attempts,
+        "nextAttempt": delivery.due_at.isoformat() if is_waiting else None,
+        "problem": delivery.problem,
     }
 
 

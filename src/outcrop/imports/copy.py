@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import structlog
 
@@ -22,7 +23,8 @@ from outcrop.imports.sealing import Buffers, SealingSink
 from outcrop.imports.streams import Streams
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import ObjectStore
-from outcrop.records import ImportJob, JobNote, Piece, SealedPart, SealedSoFar, SourceObject, Upload
+from outcrop.records import ImportJob, JobNote, Piece, SealedPart, SealedSoFar, SourceObject, Stage, Upload
+from outcrop.records.measures import IMPORT_BYTES
 from outcrop.tasks import Tasks
 
 log = structlog.get_logger()
@@ -91,7 +93,7 @@ async def copy_files(
         StorageError: the vault cannot take the bytes.
         UnavailableError: the source or the vault was away for longer than an outage may last.
     """
-    copier = _Copier(tools, job, store=store, counter=counter, data_key=await open_data_key(tools, job))
+    copier = Copier(tools, job, store=store, counter=counter, data_key=await open_data_key(tools, job))
     known = await tools.journal.find(job.artifact_id)
     places = asyncio.Semaphore(FILES_AT_ONCE)
 
@@ -104,11 +106,19 @@ async def copy_files(
     return [each.result() for each in copies]
 
 
-class _Copier:
-    """What the copies of an import's files share."""
+class Counts(Protocol):
+    """Is told of bytes that are done."""
+
+    async def add(self, count: int) -> None:
+        """Counts bytes."""
+        ...
+
+
+class Copier:
+    """What the copies of an import's files have in common."""
 
     def __init__(
-        self, tools: ImportTools, job: ImportJob, *, store: ObjectStore, counter: ByteCounter, data_key: bytes
+        self, tools: ImportTools, job: ImportJob, *, store: ObjectStore, counter: Counts, data_key: bytes
     ) -> None:
         self._tools = tools
         self._job = job
@@ -131,34 +141,11 @@ class _Copier:
             return await self._attempt(path, source, None)
 
     async def _attempt(self, path: str, source: SourceObject, known: SealedSoFar | None) -> CopiedFile:
-        tools, stored = self._tools, file_path(path)
-        if known is not None:
-            self._uploads[stored] = known.upload
-        done = await self._taken_up(known, source)
-        if done is None:
-            done = await self._begun(stored, source)
-        sealed = envelope.SealedFile(
-            data_key=self._data_key,
-            associated_data=associated_data(self._job.artifact_id, stored),
-            plain_bytes=source.size_bytes,
-            header=done.header,
-        )
-        runs = envelope.runs(source.size_bytes, done.upload.part_bytes // envelope.SEGMENT_BYTES)
+        tools = self._tools
+        done = await self.begin(path, source, known)
+        runs = _runs(source, done.upload)
         await self._counter.add(sum(runs[number].plain_bytes for number in done.parts))
-        parts = dict(done.parts)
-        if len(parts) < len(runs):
-            recorder = _Recorder(tools, done.upload)
-            async with Tasks() as tasks:
-                for number, run in enumerate(runs):
-                    if number in parts:
-                        continue
-                    # Taken here, so that a file of a million parts makes tasks only as fast as there is memory for
-                    # them, and given back by the task's end, so that one cancelled before it began gives it back too.
-                    await self._take_place()
-                    tasks.create_task(
-                        self._copy_part(source, sealed, done.upload, number, run, parts, recorder)
-                    ).add_done_callback(self._give_place_back)
-            await recorder.record()
+        parts = await self.fill(path, source, done)
         copied = _held_against_stored(path, source, done.header, runs, parts)
         if await tools.staging.is_open(done.upload):
             await through_outages(
@@ -167,6 +154,45 @@ class _Copier:
                 outage_s=tools.outage_s,
             )
         return copied
+
+    async def begin(self, path: str, source: SourceObject, known: SealedSoFar | None) -> SealedSoFar:
+        """Returns what an interrupted copy of the file left, if it can be gone on with, or begins the file anew."""
+        stored = file_path(path)
+        if known is not None:
+            self._uploads[stored] = known.upload
+        return await self._taken_up(known, source) or await self._begun(stored, source)
+
+    async def fill(
+        self, path: str, source: SourceObject, done: SealedSoFar, wanted: range | None = None
+    ) -> dict[int, SealedPart]:
+        """Copies what is missing of the parts that are wanted, by default of all; returns every part that is known."""
+        stored = file_path(path)
+        sealed = envelope.SealedFile(
+            data_key=self._data_key,
+            associated_data=associated_data(self._job.artifact_id, stored),
+            plain_bytes=source.size_bytes,
+            header=done.header,
+        )
+        runs = _runs(source, done.upload)
+        parts = dict(done.parts)
+        missing = [number for number in (range(len(runs)) if wanted is None else wanted) if number not in parts]
+        if missing:
+            recorder = _Recorder(self._tools, done.upload)
+            try:
+                async with Tasks() as tasks:
+                    for number in missing:
+                        # Taken here, so that a file of a million parts makes tasks only as fast as there is memory for
+                        # them, and given back by the task's end, so that one cancelled before it began gives it back.
+                        await self._take_place()
+                        tasks.create_task(
+                            self._copy_part(source, sealed, done.upload, number, runs[number], parts, recorder)
+                        ).add_done_callback(self._give_place_back)
+            except asyncio.CancelledError:
+                # The worker stops in good order: what is whole is kept.
+                await recorder.record()
+                raise
+            await recorder.record()
+        return parts
 
     async def _copy_part(
         self,
@@ -191,6 +217,7 @@ class _Copier:
             receipt = await through_outages(writer.finish, clock=tools.clock, outage_s=tools.outage_s)
             parts[number] = sink.part(number, receipt)
         self._streams.finished(run.plain_bytes)
+        tools.meter.add(IMPORT_BYTES, run.plain_bytes, stage=Stage.COPY.value)
         await self._counter.add(run.plain_bytes)
         await recorder.add(parts[number], run.plain_bytes)
 
@@ -266,6 +293,10 @@ class _Recorder:
             parts, self._waiting, self._waiting_bytes = self._waiting, [], 0
             await self._tools.staging.sync(self._upload)
             await self._tools.journal.add(self._upload, parts)
+
+
+def _runs(source: SourceObject, upload: Upload) -> Sequence[envelope.Run]:
+    return envelope.runs(source.size_bytes, upload.part_bytes // envelope.SEGMENT_BYTES)
 
 
 def _held_against_stored(

@@ -32,15 +32,16 @@ _MAPPED = ipaddress.IPv6Network("::ffff:0:0/96")
 _WAYS = ("source", "device", "proxy", "direct")
 
 
-def read_networks(document: Mapping[str, Any]) -> NetworkMap:
+def read_networks(document: object) -> NetworkMap:
     """Returns what a networks file says.
 
     Raises:
         ValueError: an entry cannot work; the message begins with the entry.
     """
-    _require_keys(document, "the file", ("subnets", "security-groups"))
-    subnets = _each(document.get("subnets", {}), "subnets", _subnet)
-    groups = _each(document.get("security-groups", {}), "security-groups", _group)
+    whole = _table(document, "the file")
+    _require_keys(whole, "the file", ("subnets", "security-groups"))
+    subnets = _each(whole.get("subnets", {}), "subnets", _subnet)
+    groups = _each(whole.get("security-groups", {}), "security-groups", _group)
     if not subnets or not groups:
         raise ValueError("the file must name at least one of [subnets.ID] and one of [security-groups.ID]")
     return NetworkMap(subnets=subnets, groups=groups)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from itertools import islice
 from typing import Any, cast
 
@@ -28,16 +29,18 @@ from outcrop.artifact.manifest import (
 )
 from outcrop.artifact.selection import Selection, select
 from outcrop.errors import IllegalMoveError, ModelRejectedError, UnavailableError
-from outcrop.imports import copy, publish, share, verify
-from outcrop.imports.failure import failure_message, is_expected
+from outcrop.imports import copy, publish, share, shares, verify
+from outcrop.imports.failure import FailureCause, failure_cause, failure_message, is_expected
 from outcrop.imports.inspection import inspect
 from outcrop.imports.job import ALLOWED_FROM
+from outcrop.imports.measuring import count_end
 from outcrop.imports.outages import through_outages
 from outcrop.imports.plan import pin, plan
 from outcrop.imports.progress import ByteCounter
 from outcrop.imports.tools import ImportTools
-from outcrop.ports import RunStep
+from outcrop.ports import RunShares, RunStep
 from outcrop.records import ImportJob, JobNote, JsonObject, JsonValue, ModelFacts, SourceLocation, SourceObject, Stage
+from outcrop.records.measures import TAKEOVERS
 
 log = structlog.get_logger()
 
@@ -48,9 +51,10 @@ MOST_IGNORED_TOLD = 50
 class _StepFailedError(Exception):
     """A recorded step says that the import has failed. Never leaves this module."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, cause: FailureCause) -> None:
         super().__init__(message)
         self.message = message
+        self.cause = cause
 
 
 class ImportPipeline:
@@ -59,15 +63,19 @@ class ImportPipeline:
     def __init__(self, tools: ImportTools) -> None:
         self._tools = tools
 
-    async def run(self, job_id: str, run_step: RunStep) -> None:
+    async def run(self, job_id: str, run_step: RunStep, run_shares: RunShares) -> None:
         """Runs the import to its end. Returns also when the job had ended already, or another worker has it now."""
         try:
             claim = await self._claim(job_id)
+            if claim.attempts > 1:
+                self._tools.meter.add(TAKEOVERS)
             try:
-                await self._run(claim, run_step)
+                await self._run(claim, run_step, run_shares)
             except asyncio.CancelledError:
                 await self._let_go(claim)
                 raise
+            finally:
+                await self._tools.close_source(claim)
         except IllegalMoveError as error:
             # The job has ended, or a worker took it over from this one: nothing here may touch it any more.
             log.warning("job_given_up", job_id=job_id, reason=str(error))
@@ -86,7 +94,7 @@ class ImportPipeline:
         except UnavailableError as error:
             log.warning("not_let_go", job_arn=claim.arn, reason=str(error))
 
-    async def _run(self, claim: ImportJob, run_step: RunStep) -> None:
+    async def _run(self, claim: ImportJob, run_step: RunStep, run_shares: RunShares) -> None:
         async def step(name: str, work: Callable[[ImportJob], Awaitable[JsonValue]]) -> Any:
             return await self._step(claim, run_step, name, work)
 
@@ -96,7 +104,9 @@ class ImportPipeline:
             chosen = {item["path"]: source_from_json(item["source"]) for item in facts["chosen"]}
             shared = await step("share", lambda job: self._share(job, chosen))
             if shared is None:
-                await step("prepare", self._prepare)
+                await self._have_shared(
+                    claim, run_shares, await step("prepare", lambda job: self._prepare(job, chosen))
+                )
                 copied = await step("copy", lambda job: self._copy(job, chosen))
             else:
                 copied = shared["files"]
@@ -105,38 +115,41 @@ class ImportPipeline:
             evidence = await step("prove", lambda job: self._prove(job, sha256, facts["model"]))
             await step("publish", lambda job: self._publish(job, sha256, chosen, facts["model"], evidence))
         except _StepFailedError as failure:
-            message = failure.message
-            await run_step("fail", lambda: self._fail(claim, message))
+            await run_step("fail", partial(self._fail, claim, failure.message, failure.cause))
 
     async def _step(
         self, claim: ImportJob, run_step: RunStep, name: str, work: Callable[[ImportJob], Awaitable[JsonValue]]
     ) -> JsonValue:
         """Runs a step once, durably; a failure is recorded like a result, so that it is not tried again either."""
-        tools, job_id = self._tools, claim.id
+        tools = self._tools
 
         async def attempt() -> JsonValue:
             return await work(await self._own(claim))
 
         async def outcome() -> JsonObject:
             if claim.attempts > tools.most_attempts:
-                return {"failed": _too_often(claim)}
-            try:
-                return {"done": await through_outages(attempt, clock=tools.clock, outage_s=tools.outage_s)}
-            except IllegalMoveError:
-                raise
-            except Exception as error:  # the worker's loop: whatever went wrong, the job must end
-                message = failure_message(error, job_id=job_id)
-                if is_expected(error):
-                    log.warning("import_step_failed", job_id=job_id, step=name, reason=message)
-                else:
-                    log.exception("import_step_failed", job_id=job_id, step=name)
-                return {"failed": message}
+                return {"failed": _too_often(claim), "cause": FailureCause.GIVEN_UP}
+            return await self._outcome(claim.id, name, attempt)
 
-        with structlog.contextvars.bound_contextvars(job_id=job_id):
+        with structlog.contextvars.bound_contextvars(job_id=claim.id):
             recorded = cast("Mapping[str, JsonValue]", await run_step(name, outcome))
-        if "failed" in recorded:
-            raise _StepFailedError(str(recorded["failed"]))
+        _require_done(recorded)
         return recorded["done"]
+
+    async def _outcome(self, job_id: str, name: str, work: Callable[[], Awaitable[JsonValue]]) -> JsonObject:
+        """Does some work, through outages, and returns what came of it. Raises IllegalMoveError."""
+        tools = self._tools
+        try:
+            return {"done": await through_outages(work, clock=tools.clock, outage_s=tools.outage_s)}
+        except IllegalMoveError:
+            raise
+        except Exception as error:  # the worker's loop: whatever went wrong, the job must end
+            message = failure_message(error, job_id=job_id)
+            if is_expected(error):
+                log.warning("import_step_failed", job_id=job_id, step=name, reason=message)
+            else:
+                log.exception("import_step_failed", job_id=job_id, step=name)
+            return {"failed": message, "cause": failure_cause(error)}
 
     async def _own(self, claim: ImportJob) -> ImportJob:
         """Returns the job as it is now. Raises IllegalMoveError when another worker has it."""
@@ -164,7 +177,8 @@ class ImportPipeline:
         snapshot = await inspect(store, objects, location.prefix)
         report = await asyncio.to_thread(examine, snapshot, host=tools.host)
         selection = select(snapshot)
-        await tools.jobs.record(job.id, JobNote(report={**report.to_json(), **_ignored(selection)}), fence=job.fence)
+        told = {**report.to_json(), **_ignored(selection), "access": tools.access(job)}
+        await tools.jobs.record(job.id, JobNote(report=told), fence=job.fence)
         if not report.is_importable(tools.profile) or report.facts is None:
             raise ModelRejectedError(report.summary(profile=tools.profile))
         by_path = {item.key.removeprefix(location.prefix): item for item in objects}
@@ -184,10 +198,46 @@ class ImportPipeline:
         found = await share.share(self._tools, job, chosen)
         return None if found is None else {"sha256": found[0], "files": [copied_to_json(file) for file in found[1]]}
 
-    async def _prepare(self, job: ImportJob) -> JsonValue:
+    async def _prepare(self, job: ImportJob, chosen: Mapping[str, SourceObject]) -> JsonValue:
+        """Makes the data key; returns the shares of an import that is worth dividing, else None."""
+        tools = self._tools
         job = await self._enter(job, Stage.COPY)
-        await copy.make_data_key(self._tools, job)
-        return None
+        await copy.make_data_key(tools, job)
+        if _total(chosen) <= tools.share_bytes:
+            return None
+        job = await tools.jobs.get(None, job.id)  # with its key
+        return await shares.begin_shares(tools, job, store=await tools.open_source(job), chosen=chosen)
+
+    async def _have_shared(self, claim: ImportJob, run_shares: RunShares, divided: Sequence[JsonValue] | None) -> None:
+        """Waits until the shares of a copy are done. Raises _StepFailedError with the first one that failed."""
+        if not divided:
+            return
+        job = await self._tools.jobs.get(None, claim.id)
+        telling = asyncio.create_task(shares.tell_progress(self._tools, claim, total=job.progress.bytes_total))
+        try:
+            async for result in run_shares(divided):
+                _require_done(cast("Mapping[str, JsonValue]", result))
+        finally:
+            telling.cancel()
+            await asyncio.wait({telling})
+
+    async def run_share(self, job_id: str, share: JsonValue) -> JsonValue:
+        """Copies a share of a job that this worker or another one has. What fails it is its result."""
+        tools = self._tools
+
+        async def work() -> JsonValue:
+            job = await tools.jobs.get(None, job_id)
+            shares.require_copying(job)
+            store = await tools.open_source(job)
+            await shares.copy_share(tools, job, store=store, share=shares.ranges_of(share))
+            return None
+
+        with structlog.contextvars.bound_contextvars(job_id=job_id):
+            try:
+                return await self._outcome(job_id, "copy_share", work)
+            except IllegalMoveError as error:
+                log.warning("share_given_up", job_id=job_id, reason=str(error))
+                return {"done": None}
 
     async def _copy(self, job: ImportJob, chosen: Mapping[str, SourceObject]) -> JsonValue:
         job = await self._enter(job, Stage.COPY)
@@ -238,7 +288,7 @@ class ImportPipeline:
         )
         return None
 
-    async def _fail(self, claim: ImportJob, message: str) -> JsonValue:
+    async def _fail(self, claim: ImportJob, message: str, cause: FailureCause) -> JsonValue:
         tools = self._tools
 
         async def end() -> None:
@@ -246,14 +296,16 @@ class ImportPipeline:
             if job.stage is Stage.FAILED:
                 return
             await publish.discard(tools, job)
+            now = tools.clock.now()
             await tools.jobs.move(
                 job.id,
                 Stage.FAILED,
                 allowed_from=ALLOWED_FROM[Stage.FAILED],
-                at=tools.clock.now(),
+                at=now,
                 failure_message=message,
                 fence=job.fence,
             )
+            count_end(tools.meter, job, now, cause)
             log.info("import_failed", job_arn=job.arn, reason=message)
 
         # However long the catalog is away, the job ends when it is back.
@@ -263,6 +315,14 @@ class ImportPipeline:
     def _counter(self, job: ImportJob, *, total: int) -> ByteCounter:
         tools = self._tools
         return ByteCounter(jobs=tools.jobs, clock=tools.clock, job=job, done=0, total=total)
+
+
+def _require_done(recorded: Mapping[str, JsonValue]) -> None:
+    """Raises _StepFailedError when the record of a step says that it failed."""
+    if "failed" in recorded:
+        # What an earlier version recorded has no cause.
+        cause = FailureCause(str(recorded.get("cause", FailureCause.INTERNAL)))
+        raise _StepFailedError(str(recorded["failed"]), cause)
 
 
 def _ignored(selection: Selection) -> JsonObject:

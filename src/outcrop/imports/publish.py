@@ -6,6 +6,7 @@ import structlog
 
 from outcrop.errors import StorageError, UnavailableError
 from outcrop.imports.job import ALLOWED_FROM
+from outcrop.imports.measuring import count_end
 from outcrop.imports.tools import ImportTools
 from outcrop.imports.verify import candidate
 from outcrop.records import ImportedModel, ImportJob, JsonObject, ModelFacts, Stage
@@ -42,6 +43,7 @@ async def publish(
     await tools.models.publish(
         model, content_sha256=content, allowed_from=ALLOWED_FROM[Stage.COMPLETED], fence=job.fence
     )
+    count_end(tools.meter, job, model.created_at)
     log.info("import_completed", job_arn=job.arn, model_arn=model.arn)
 
 

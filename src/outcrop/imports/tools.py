@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from outcrop.artifact.host import Host
 from outcrop.ports import (
@@ -14,12 +14,22 @@ from outcrop.ports import (
     JobCatalog,
     JobClaims,
     KeyService,
+    Meter,
     ModelCatalog,
     ObjectStore,
+    Unmetered,
     Vault,
     VaultStaging,
 )
 from outcrop.records import ImportJob, JsonObject, ModelFacts, ServableModel
+
+
+async def _nothing_to_close(_job: ImportJob) -> None:
+    """Of stores that all jobs share."""
+
+
+def _no_access(_job: ImportJob) -> JsonObject:
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +48,11 @@ class ImportTools:
     """The keys as the job's network reaches them. Raises NetworkUnknownError."""
     clock: Clock
     open_source: Callable[[ImportJob], Awaitable[ObjectStore]]
-    """Opens the store that the job's role may read."""
+    """Opens the store that the job's role may read; the same one until it is closed."""
+    close_source: Callable[[ImportJob], Awaitable[None]] = _nothing_to_close
+    """Ends what was opened for a run of a job, which its fence tells from others."""
+    access: Callable[[ImportJob], JsonObject] = _no_access
+    """Tells what the source is read with: the member `access` of the report (docs/report.md)."""
     prove: Callable[[ServableModel, ModelFacts], Awaitable[JsonObject]]
     """Loads the model on the configured engine, generates, and returns the evidence. Raises ProofFailedError."""
     retire: Callable[[str], Awaitable[None]]
@@ -47,6 +61,8 @@ class ImportTools:
     """The engine and the machine that models are judged for."""
     random_bytes: Callable[[int], bytes]
     profile: str
+    share_bytes: int
+    """An import that is larger than this is copied in shares of this size, by whichever workers are free."""
     worker: str
     """What this process is called in progress and messages."""
     most_attempts: int
@@ -55,3 +71,5 @@ class ImportTools:
     """How long a store may be away before an import fails."""
     runs_in_memory: asyncio.Semaphore
     """Places for parts and runs of bytes on their way, shared by all imports of this process."""
+    meter: Meter = field(default_factory=Unmetered)
+    """What is told of bytes, stages and ends."""

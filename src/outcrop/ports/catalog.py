@@ -48,6 +48,10 @@ class CopyJournal(Protocol):
         """Returns what is known of an artifact's files, by path."""
         ...
 
+    async def sealed_bytes(self, artifact_id: str) -> int:
+        """Returns how many sealed bytes of an artifact are known to be in the vault; cheap to ask."""
+        ...
+
     async def forget(self, artifact_id: str) -> None:
         """Forgets all files of an artifact."""
         ...

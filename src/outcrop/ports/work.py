@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Protocol
 
 from outcrop.records import (
@@ -12,8 +12,14 @@ from outcrop.records import (
 RunStep = Callable[[str, Callable[[], Awaitable[JsonValue]]], Awaitable[JsonValue]]
 """Runs a named step once: its JSON result is recorded durably, and a later attempt gets the record instead."""
 
-Workflow = Callable[[str, RunStep], Awaitable[None]]
+RunShares = Callable[[Sequence[JsonValue]], AsyncIterator[JsonValue]]
+"""Has shares of a job done by whichever workers are free, and gives their results in order. Once in a workflow."""
+
+Workflow = Callable[[str, RunStep, RunShares], Awaitable[None]]
 """What a job engine runs for a job id, again from its last recorded step after every interruption."""
+
+Share = Callable[[str, JsonValue], Awaitable[JsonValue]]
+"""What a job engine runs for a share of a job, again after every interruption; two may run at once."""
 
 
 class JobEngine(Protocol):
@@ -23,8 +29,11 @@ class JobEngine(Protocol):
         """Starts working, and takes up what an earlier process left behind."""
         ...
 
-    async def start(self, job_id: str) -> None:
-        """Makes sure that the job's workflow runs; starting it again is harmless."""
+    async def start(self, job_id: str, *, turn: int) -> None:
+        """Makes sure that the job's workflow runs; starting it again is harmless.
+
+        Of the jobs that wait, the one with the least turn is next.
+        """
         ...
 
     async def close(self) -> None:

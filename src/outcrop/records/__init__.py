@@ -1,6 +1,7 @@
 """Frozen values that cross ports: what the layers tell each other. No behaviour beyond derived facts."""
 
 from outcrop.records.callers import AccessKey, ApiKey, Caller, Principal, User
+from outcrop.records.deliveries import Delivery, DeliveryState
 from outcrop.records.jobs import (
     NO_QUOTAS,
     ImportJob,
@@ -34,6 +35,7 @@ from outcrop.records.networks import (
     SecurityGroup,
     Subnet,
 )
+from outcrop.records.roles import RoleCredentials
 from outcrop.records.sealing import Piece, SealedPart, SealedSoFar, Upload
 from outcrop.records.source import Checksum, ChecksumType, SourceLocation, SourceObject
 from outcrop.records.values import JsonObject, JsonValue, Tag
@@ -48,6 +50,8 @@ __all__ = [
     "Checksum",
     "ChecksumType",
     "DataKey",
+    "Delivery",
+    "DeliveryState",
     "EgressRule",
     "ImportJob",
     "ImportRequest",
@@ -71,6 +75,7 @@ __all__ = [
     "Progress",
     "Proxy",
     "Quotas",
+    "RoleCredentials",
     "SealedPart",
     "SealedSoFar",
     "SecurityGroup",

@@ -129,6 +129,8 @@ class ImportJob:
     """The model's wrapped copy of the data key while the import runs; handed to the model at the end."""
     shared_artifact_id: str | None = None
     """The artifact of an earlier import, where this one found its content stored already."""
+    turn: int = 1
+    """When the job's turn is, among all that wait: accounts take turns, and each account's jobs are in order."""
     worker: str | None = None
     """Who works on the job, or did at last; None before anybody did."""
     attempts: int = 0

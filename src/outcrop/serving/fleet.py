@@ -113,6 +113,11 @@ class Fleet:
         copy = self._copies.get(model_arn)
         return None if copy is None else copy.state
 
+    def copies(self) -> dict[str, int]:
+        """Counts the copies that take room, by state."""
+        counts = Counter(copy.state for copy in self._tasks)
+        return {state.value: counts[state] for state in CopyState}
+
     async def drain(self, model_arn: str) -> None:
         """Ends the copy of a model once the requests that hold or await it are done; returns when it has ended."""
         copy = self._copies.get(model_arn)

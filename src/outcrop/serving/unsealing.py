@@ -172,12 +172,10 @@ _Segments = Callable[[int, int], Buffer]
 
 def _open_run(sealed: envelope.SealedFile, run: envelope.Run, segments: _Segments, write: WriteAt) -> None:
     """Opens and writes a run, a segment at a time. Blocks. Raises IntegrityError, and what the others raise."""
-    for number in range(run.first, run.stop):
-        begin, end = envelope.plain_start(number), min(envelope.plain_start(number + 1), run.plain_end)
-        segment = envelope.Run(first=number, stop=number + 1, plain_begin=begin, plain_end=end)
+    for segment in run.segments():
         plaintext = _scratch.plain[: segment.plain_bytes]
         sealed.open(segment, segments(segment.sealed_begin, segment.sealed_bytes), plaintext)
-        write(begin, plaintext)
+        write(segment.plain_begin, plaintext)
 
 
 def _into_scratch(read_into: Callable[[int, memoryview], None]) -> _Segments:

@@ -24,6 +24,7 @@ from outcrop.records import (
     Stage,
     Tag,
 )
+from outcrop.testing.deliveries import FakeDeliveryCatalog
 
 Listed = TypeVar("Listed", ImportJob, ImportedModel)
 
@@ -43,6 +44,8 @@ class FakeCatalog:
         self.artifacts = FakeArtifactCatalog(self)
         self.tag_rows: dict[str, dict[str, str]] = {}
         self.tags = FakeTagCatalog(self)
+        self.deliveries = FakeDeliveryCatalog()
+        self.tells_ends = False
 
 
 class FakeJobCatalog:
@@ -71,6 +74,7 @@ class FakeJobCatalog:
                 raise ConflictError("The model's name is taken.")
         models = [model for model in self._catalog.model_rows.values() if model.tenant == job.tenant]
         require_room(quotas, jobs=len([other for other in mine if other.stage not in ENDED]), models=len(models))
+        job = replace(job, turn=self._next_turn(job.tenant.account))
         self._catalog.job_rows[job.id] = job
         self._catalog.tag_rows[job.id] = {tag.key: tag.value for tag in job.request.job_tags}
         return job
@@ -117,6 +121,8 @@ class FakeJobCatalog:
             attempts=min(job.attempts, 1) if job.stage is not to and to not in ENDED else job.attempts,
         )
         self._catalog.job_rows[job_id] = moved
+        if to in ENDED and self._catalog.tells_ends:
+            self._catalog.deliveries.announce(job_id, at)
         return moved
 
     async def record(self, job_id: str, note: JobNote, *, fence: int | None = None) -> None:
@@ -133,6 +139,11 @@ class FakeJobCatalog:
             report=job.report if note.report is None else note.report,
             wrapped_key=job.wrapped_key if note.wrapped_key is None else note.wrapped_key,
         )
+
+    def _next_turn(self, account: str) -> int:
+        rows = self._catalog.job_rows.values()
+        taken = [job.turn for job in rows if job.stage is not Stage.QUEUED or job.tenant.account == account]
+        return max(taken, default=0) + 1
 
     async def unfinished(self) -> Sequence[ImportJob]:
         """Returns the unended jobs of all accounts, oldest first."""

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-from outcrop.ports import Workflow
+from outcrop.ports import Share, Workflow
 from outcrop.records import JsonValue
 
 
 class FakeJobEngine:
     """JobEngine whose records live as long as the object."""
 
-    def __init__(self, workflow: Workflow) -> None:
+    def __init__(self, workflow: Workflow, share: Share | None = None) -> None:
         self._workflow = workflow
+        self._share = share
         self._records: dict[str, dict[str, str]] = {}
         self._ended: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -26,7 +27,7 @@ class FakeJobEngine:
         for job_id in self._records:
             self._run(job_id)
 
-    async def start(self, job_id: str) -> None:
+    async def start(self, job_id: str, *, turn: int) -> None:  # noqa: ARG002  # it makes nobody wait
         """Makes sure that the job's workflow runs; starting it again is harmless."""
         self._records.setdefault(job_id, {})
         if self._is_launched:
@@ -56,6 +57,15 @@ class FakeJobEngine:
             recorded: JsonValue = json.loads(records[name])
             return recorded
 
-        await self._workflow(job_id, run_step)
+        async def run_shares(shares: Sequence[JsonValue]) -> AsyncIterator[JsonValue]:
+            for number, share in enumerate(shares):
+                if self._share is None:
+                    raise RuntimeError("this engine was made without shares")
+                key = f"share {number}"
+                if key not in records:
+                    records[key] = json.dumps(await self._share(job_id, json.loads(json.dumps(share))))
+                yield json.loads(records[key])
+
+        await self._workflow(job_id, run_step, run_shares)
         self._ended.add(job_id)
         self._tasks.pop(job_id, None)

@@ -37,6 +37,11 @@ class FakeCopyJournal:
         """Returns what is known of an artifact's files, by path."""
         return {path: known for (owner, path), known in self.files.items() if owner == artifact_id}
 
+    async def sealed_bytes(self, artifact_id: str) -> int:
+        """Returns how many sealed bytes of an artifact are known to be in the vault."""
+        found = await self.find(artifact_id)
+        return sum(known.upload.size_of(number) for known in found.values() for number in known.parts)
+
     async def forget(self, artifact_id: str) -> None:
         """Forgets all files of an artifact."""
         for place in [place for place in self.files if place[0] == artifact_id]:

@@ -111,7 +111,7 @@ def test_checking_imports_no_engine() -> None:
     program = (
         "import sys; from outcrop.app.host import checking_host; from outcrop.settings import load\n"
         "checking_host(load({}, {})).architectures()\n"
-        "print(*sorted({'torch', 'transformers', 'vllm', 'numpy', 'httpx', 'boto3'} & set(sys.modules)))"
+        "print(*sorted({'torch', 'transformers', 'vllm', 'numpy', 'httpx', 'aiohttp', 'boto3'} & set(sys.modules)))"
     )
 
     done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)

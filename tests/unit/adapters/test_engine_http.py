@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager
 
-import httpx
+import aiohttp
 import pytest
+from aiohttp import web
+from tests.unit.adapters.answering import Answer, Asked, answering, fixed, refusing_url
 
 from outcrop.adapters.engine_http import EngineHttp, translated
 from outcrop.errors import EngineError, ModelFailedError, ModelTimeoutError
@@ -21,30 +25,27 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def engine(handler: Callable[[httpx.Request], httpx.Response]) -> EngineHttp:
-    """A pool of connections to a handler."""
-    return EngineHttp("http://engine", label="arn:model", request_timeout_s=1, transport=httpx.MockTransport(handler))
-
-
-def answering(status: int, content: bytes) -> EngineHttp:
-    """A pool of connections to an engine that always answers this."""
-    return engine(lambda _: httpx.Response(status, content=content))
+@asynccontextmanager
+async def engine(answer: Answer, *, timeout_s: float = 60) -> AsyncIterator[tuple[EngineHttp, list[Asked]]]:
+    """A pool of connections to a server that answers so, and what that was asked."""
+    async with answering(answer) as (url, seen):
+        pool = EngineHttp(url, label="arn:model", request_timeout_s=timeout_s)
+        try:
+            yield pool, seen
+        finally:
+            await pool.close()
 
 
 async def test_a_request_is_posted_as_json() -> None:
-    """The engine gets the body as it is, also what JSON has to escape."""
-    seen: list[httpx.Request] = []
-
-    def handler(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        return httpx.Response(200, json={"choices": []})
-
-    reply = await engine(handler).post("/v1/completions", {"prompt": "ä\ud800"})
+    """The engine gets the body as it is, also what JSON has to escape; and nothing that it did not need to know."""
+    async with engine(lambda _: web.json_response({"choices": []})) as (pool, seen):
+        reply = await pool.post("/v1/completions", {"prompt": "ä\ud800"})
 
     assert reply == {"choices": []}
-    assert (seen[0].method, str(seen[0].url)) == ("POST", "http://engine/v1/completions")
-    assert seen[0].headers["content-type"] == "application/json"
+    assert (seen[0].method, seen[0].path) == ("POST", "/v1/completions")
     assert json.loads(seen[0].content) == {"prompt": "ä\ud800"}
+    assert seen[0].headers["content-type"] == "application/json"
+    assert {name.lower() for name in seen[0].headers} == {"host", "accept", "content-type", "content-length"}
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,8 @@ async def test_a_request_is_posted_as_json() -> None:
 async def test_a_refusal_tells_the_engine_s_status_and_words(status: int, content: bytes, message: str) -> None:
     """A caller reads why the engine refused; of its own faults only that it failed."""
     with pytest.raises(ModelFailedError) as caught:
-        await answering(status, content).post("/v1/completions", {})
+        async with engine(fixed(status, content)) as (pool, _):
+            await pool.post("/v1/completions", {})
 
     assert caught.value.message == message
     assert caught.value.members == {"originalStatusCode": status, "resourceName": "arn:model"}
@@ -84,29 +86,90 @@ async def test_a_refusal_tells_the_engine_s_status_and_words(status: int, conten
 async def test_an_answer_that_is_not_of_the_api_is_an_engine_error(status: int, content: bytes, message: str) -> None:
     """Nonsense is the engine's fault, not the caller's."""
     with pytest.raises(EngineError, match=message):
-        await answering(status, content).get("/v1/models")
+        async with engine(fixed(status, content)) as (pool, _):
+            await pool.get("/v1/models")
 
 
-def _kinds(kind: type[httpx.RequestError]) -> Iterator[type[httpx.RequestError]]:
+def _kinds(kind: type[aiohttp.ClientError]) -> Iterator[type[aiohttp.ClientError]]:
     yield kind
     for narrower in kind.__subclasses__():
         yield from _kinds(narrower)
 
 
-@pytest.mark.parametrize("kind", list(_kinds(httpx.RequestError)))
-async def test_every_error_of_the_transport_is_translated(kind: type[httpx.RequestError]) -> None:
-    """Whatever httpx can raise for a request becomes one of our errors: what took too long, or what is broken."""
-    is_slow = kind in (httpx.ReadTimeout, httpx.WriteTimeout, httpx.PoolTimeout)
+@pytest.mark.parametrize("kind", sorted(set(_kinds(aiohttp.ClientError)), key=lambda kind: kind.__name__))
+async def test_every_error_of_the_transport_is_translated(
+    kind: type[aiohttp.ClientError], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever aiohttp can raise for a request becomes one of our errors: what took too long, or what is broken."""
+    is_slow = issubclass(kind, aiohttp.SocketTimeoutError)
+    broken = kind.__new__(kind)  # what each takes to be made is its own
 
-    def handler(_: httpx.Request) -> httpx.Response:
-        raise kind("it broke")
+    def fail(*_: object, **__: object) -> None:
+        raise broken
 
+    monkeypatch.setattr(aiohttp.ClientSession, "request", fail)
     with pytest.raises(ModelTimeoutError if is_slow else EngineError) as caught:
-        await engine(handler).post("/v1/completions", {})
+        async with engine(fixed(200, b"{}")) as (pool, _):
+            await pool.post("/v1/completions", {})
 
-    assert isinstance(caught.value.__cause__, kind)
-    assert "it broke" not in str(caught.value)
-    assert type(translated(kind("it broke"))) is type(caught.value)
+    assert caught.value.__cause__ is broken
+    assert type(translated(broken)) is type(caught.value)
+
+
+async def test_an_engine_that_does_not_answer_in_time_is_told() -> None:
+    """The time counts from one byte to the next."""
+    over = asyncio.Event()
+
+    async def late(_: web.Request) -> web.Response:
+        await over.wait()
+        return web.Response()
+
+    async with engine(late, timeout_s=0.2) as (pool, _):
+        with pytest.raises(ModelTimeoutError):
+            await pool.post("/v1/completions", {})
+        with pytest.raises(ModelTimeoutError):
+            await streamed(pool)
+        over.set()
+
+
+async def test_a_stream_that_is_closed_early_closes_its_connection() -> None:
+    """The engine sees that nobody listens, and stops generating."""
+    gone = asyncio.Event()
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b'data: {"a": 1}\n\n')
+                await asyncio.sleep(0.01)
+        except (ConnectionError, asyncio.CancelledError):
+            gone.set()
+            raise
+
+    async with engine(endless) as (pool, _):
+        async with aclosing(pool.stream("/v1/completions", {})) as chunks:
+            assert await anext(chunks) == {"a": 1}
+
+        await asyncio.wait_for(gone.wait(), 60)
+
+
+async def test_a_connection_is_used_again() -> None:
+    """Also after a stream that was read to its end."""
+    ports: set[object] = set()
+
+    async def tells(request: web.Request) -> web.Response:
+        assert request.transport is not None
+        ports.add(request.transport.get_extra_info("peername"))
+        return web.Response(body=b'data: {"a": 1}\n\ndata: [DONE]\n\n' if request.path == "/s" else b"{}")
+
+    async with engine(tells) as (pool, seen):
+        await pool.post("/p", {})
+        assert [chunk async for chunk in pool.stream("/s", {})] == [{"a": 1}]
+        await pool.post("/p", {})
+
+    assert len(seen) == 3
+    assert len(ports) == 1
 
 
 async def streamed(pool: EngineHttp) -> list[JsonObject]:
@@ -116,13 +179,10 @@ async def streamed(pool: EngineHttp) -> list[JsonObject]:
 
 async def test_a_stream_is_asked_for_with_its_usage() -> None:
     """The chunks come as they are, up to OpenAI's last event."""
-    seen: list[httpx.Request] = []
+    content = b'data: {"a": 1}\n\ndata: {"b": 2}\n\ndata: [DONE]\n\ndata: {}\n\n'
+    async with engine(fixed(200, content)) as (pool, seen):
+        assert await streamed(pool) == [{"a": 1}, {"b": 2}]
 
-    def handler(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        return httpx.Response(200, content=b'data: {"a": 1}\n\ndata: {"b": 2}\n\ndata: [DONE]\n\ndata: {}\n\n')
-
-    assert await streamed(engine(handler)) == [{"a": 1}, {"b": 2}]
     asked = {"prompt": "x", "stream": True, "stream_options": {"include_usage": True}}
     assert json.loads(seen[0].content) == asked
 
@@ -142,34 +202,40 @@ async def test_what_goes_wrong_with_a_stream_is_told(
     status: int, content: bytes, kind: type[Exception], message: str
 ) -> None:
     """Before the first chunk, and in a chunk."""
-    with pytest.raises(kind, match=message):
-        await streamed(answering(status, content))
+    async with engine(fixed(status, content)) as (pool, _):
+        with pytest.raises(kind, match=message):
+            await streamed(pool)
 
 
 async def test_an_engine_that_dies_in_a_stream_is_an_engine_error() -> None:
     """What came before is passed on."""
 
-    async def dying() -> AsyncIterator[bytes]:
-        yield b'data: {"a": 1}\n\n'
-        raise httpx.RemoteProtocolError("gone")
+    async def dying(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'data: {"a": 1}\n\n')
+        assert request.transport is not None
+        request.transport.close()
+        return response
 
-    chunks = engine(lambda _: httpx.Response(200, content=dying())).stream("/v1/completions", {})
+    async with engine(dying) as (pool, _):
+        chunks = pool.stream("/v1/completions", {})
 
-    assert await anext(chunks) == {"a": 1}
-    with pytest.raises(EngineError, match="RemoteProtocolError"):
-        await anext(chunks)
+        assert await anext(chunks) == {"a": 1}
+        with pytest.raises(EngineError, match="ClientPayloadError"):
+            await anext(chunks)
 
 
 @pytest.mark.parametrize(("status", "is_healthy"), [(200, True), (503, False), (404, False)])
 async def test_an_engine_is_healthy_when_it_says_so(status: int, is_healthy: bool) -> None:  # noqa: FBT001
     """Only a success means that the model is loaded."""
-    assert await answering(status, b"{}").is_healthy() is is_healthy
+    async with engine(fixed(status, b"{}")) as (pool, _):
+        assert await pool.is_healthy() is is_healthy
 
 
 async def test_an_engine_that_cannot_be_reached_is_not_healthy() -> None:
     """While it starts, nothing listens."""
+    pool = EngineHttp(refusing_url(), label="x", request_timeout_s=60)
 
-    def handler(_: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("refused")
-
-    assert not await engine(handler).is_healthy()
+    assert not await pool.is_healthy()
+    await pool.close()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
+from aiohttp import web
+from tests.unit.adapters.answering import answering, fixed, refusing_url
 
 from outcrop.adapters.engine_remote import RemoteEngine
 from outcrop.errors import EngineError
@@ -19,20 +20,16 @@ def anyio_backend() -> str:
 
 async def test_requests_name_the_model_that_the_engine_serves() -> None:
     """Whatever stands at the URL decides what its model is called; OpenAI's `/v1` may end the URL."""
-    seen: list[httpx.Request] = []
+    async with answering(lambda _: web.json_response({"data": [{"id": "their-model"}]})) as (url, seen):
+        address = url.removeprefix("http://")
+        running = await RemoteEngine(f"http://user:secret@{address}/api/v1/").start("/none", label="x")
+        await running.post("/v1/completions", {"prompt": "x"})
+        await running.stop()
 
-    def handler(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        return httpx.Response(200, json={"data": [{"id": "their-model"}]})
-
-    engine = RemoteEngine("http://user:secret@host:8000/api/v1/", transport=httpx.MockTransport(handler))
-    running = await engine.start("/none", label="x")
-    await running.post("/v1/completions", {"prompt": "x"})
-    await running.stop()
-
-    assert [request.url.path for request in seen] == ["/api/v1/models", "/api/v1/completions"]
+    assert [asked.path for asked in seen] == ["/api/v1/models", "/api/v1/completions"]
     assert seen[1].content == b'{"prompt": "x", "model": "their-model"}'
-    assert running.description == "OpenAI API at host"
+    assert seen[1].headers["authorization"] == "Basic dXNlcjpzZWNyZXQ="
+    assert running.description == "OpenAI API at 127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -40,19 +37,12 @@ async def test_requests_name_the_model_that_the_engine_serves() -> None:
 )
 async def test_an_engine_that_names_no_model_is_refused(status: int, content: bytes) -> None:
     """A URL that is not an engine's is noticed at the start."""
-    engine = RemoteEngine(
-        "http://host", transport=httpx.MockTransport(lambda _: httpx.Response(status, content=content))
-    )
-
-    with pytest.raises(EngineError, match="lists no models"):
-        await engine.start("/none", label="x")
+    async with answering(fixed(status, content)) as (url, _):
+        with pytest.raises(EngineError, match="lists no models"):
+            await RemoteEngine(url).start("/none", label="x")
 
 
 async def test_an_engine_that_is_away_is_told() -> None:
     """Nothing listens at the URL."""
-
-    def handler(_: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("refused")
-
-    with pytest.raises(EngineError, match="cannot be talked to: ConnectError"):
-        await RemoteEngine("http://host", transport=httpx.MockTransport(handler)).start("/none", label="x")
+    with pytest.raises(EngineError, match="cannot be talked to: ClientConnectorError"):
+        await RemoteEngine(refusing_url()).start("/none", label="x")

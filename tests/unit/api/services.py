@@ -9,10 +9,11 @@ from tests.samples import TENANT
 
 from outcrop.access.throttle import Throttle
 from outcrop.api.calls import Call
+from outcrop.api.import_jobs import create_model_import_job
 from outcrop.api.permissions import Permissions
 from outcrop.api.services import Services
 from outcrop.ports import Clock, Networks
-from outcrop.records import NO_QUOTAS, Caller, ServableModel
+from outcrop.records import NO_QUOTAS, Caller, ImportJob, ServableModel
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
 from outcrop.serving.prompts import OpenedArtifact, Prompts
@@ -33,8 +34,9 @@ class Started:
     async def launch(self) -> None:
         """Does nothing."""
 
-    async def start(self, job_id: str) -> None:
+    async def start(self, job_id: str, *, turn: int) -> None:
         """Keeps the id."""
+        assert turn >= 1
         self.ids.append(job_id)
 
     async def close(self) -> None:
@@ -53,6 +55,7 @@ def sample_services(
         vault=FakeVault(),
         keys=FakeKeyService(),
         networks=networks or FakeNetworks(),
+        check_role=_any_role,
         job_engine=Started(),
         fleet=Fleet(host or NullHost(), time, FleetLimits()),
         capabilities=Capabilities(engine="none", features=frozenset()),
@@ -69,6 +72,26 @@ def sample_services(
         prompts=Prompts(_no_artifact),
         profile="outcrop",
     )
+
+
+async def _any_role(_job: ImportJob) -> None:
+    """Every role will do here."""
+
+
+async def create_job(services: Services, **more: Any) -> str:
+    """Creates an import, with more members than it must have; returns the job's ARN."""
+    reply = await create_model_import_job(
+        call(
+            "CreateModelImportJob",
+            jobName="j",
+            importedModelName="m",
+            roleArn="arn:aws:iam::000000000000:role/import",
+            modelDataSource={"s3DataSource": {"s3Uri": "s3://b/m/"}},
+            **more,
+        ),
+        services,
+    )
+    return str(reply.output["jobArn"])
 
 
 async def _no_artifact(model: ServableModel) -> OpenedArtifact:

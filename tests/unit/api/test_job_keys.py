@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 from tests.samples import TENANT
-from tests.unit.api.services import call, sample_services
+from tests.unit.api.services import call, create_job, sample_services
 
-from outcrop.api.import_jobs import create_model_import_job, get_model_import_job
+from outcrop.api.import_jobs import get_model_import_job
 from outcrop.api.services import Services
 from outcrop.errors import (
     AccessDeniedError,
@@ -31,18 +31,7 @@ def services() -> Services:
 
 async def create(services: Services, key_id: str | None) -> str:
     """Creates an import under a key; returns the job's ARN."""
-    reply = await create_model_import_job(
-        call(
-            "CreateModelImportJob",
-            jobName="j",
-            importedModelName="m",
-            roleArn="arn:aws:iam::000000000000:role/import",
-            modelDataSource={"s3DataSource": {"s3Uri": "s3://b/m/"}},
-            **({} if key_id is None else {"importedModelKmsKeyId": key_id}),
-        ),
-        services,
-    )
-    return str(reply.output["jobArn"])
+    return await create_job(services, **({} if key_id is None else {"importedModelKmsKeyId": key_id}))
 
 
 FORMS: list[Callable[[str], str]] = [

@@ -176,3 +176,15 @@ def test_swapped_segments_are_noticed() -> None:
 
     with pytest.raises(IntegrityError, match="segment 1"):
         envelope.open_bytes(data_key=KEY, associated_data=AAD, sealed=bytes(swapped))
+
+
+@given(plain_bytes=st.integers(0, 20 << 20), segments_each=st.integers(1, 9))
+def test_a_run_is_its_segments(plain_bytes: int, segments_each: int) -> None:
+    """Each is a run of one segment; together they are all of it, in order."""
+    for run in envelope.runs(plain_bytes, segments_each):
+        segments = list(run.segments())
+
+        assert [(each.first, each.stop) for each in segments] == [(n, n + 1) for n in range(run.first, run.stop)]
+        assert [each.plain_begin for each in segments][1:] == [each.plain_end for each in segments][:-1]
+        assert (segments[0].plain_begin, segments[-1].plain_end) == (run.plain_begin, run.plain_end)
+        assert sum(each.sealed_bytes for each in segments) == run.sealed_bytes

@@ -10,6 +10,7 @@ from tests.samples import TENANT, sample_job
 
 from outcrop.arn import Tenant
 from outcrop.console.app import ConsoleServices, console_app
+from outcrop.console.health import Readiness
 from outcrop.console.metrics import Metrics
 from outcrop.errors import AuthenticationError
 from outcrop.records import Stage
@@ -43,7 +44,13 @@ def client_as(metrics: Metrics, catalog: FakeCatalog) -> Callable[[Tenant | None
             return tenant
 
         services = ConsoleServices(
-            jobs=catalog.jobs, vault=FakeVault(), clock=FakeClock(), metrics=metrics, admit=admit
+            jobs=catalog.jobs,
+            deliveries=catalog.deliveries,
+            clock=FakeClock(),
+            readiness=Readiness({"vault": FakeVault().artifact_ids}, FakeClock()),
+            copies=lambda: {"ready": 2},
+            metrics=metrics,
+            admit=admit,
         )
         return TestClient(console_app(services))
 
@@ -84,6 +91,8 @@ def test_health_and_metrics_need_no_signature(
     assert client.get("/health/ready").status_code == 200
     assert 'outcrop_requests_total{operation="InvokeModel",status="200"} 1.0' in text
     assert 'outcrop_import_jobs{stage="Queued"} 1.0' in text
+    assert 'outcrop_copies{state="ready"} 2.0' in text
+    assert 'outcrop_part_up{part="vault"} 1.0' in text
     assert "job-1" not in text
 
 
@@ -102,3 +111,22 @@ def test_events_end_with_the_job(client_as: Callable[[Tenant | None], TestClient
         again = client_as(TENANT).get(f"/outcrop/import-jobs/{identifier}/events", headers={"last-event-id": last_id})
         assert (again.status_code, again.content) == (204, b"")
     assert client_as(None).get("/outcrop/import-jobs/job-1/events").status_code == 403
+
+
+def test_an_ended_job_tells_how_far_its_webhook_is(
+    client_as: Callable[[Tenant | None], TestClient], catalog: FakeCatalog
+) -> None:
+    """Nothing before the end, nor without a webhook; then state, attempts and what went wrong."""
+    running = client_as(TENANT).get("/outcrop/import-jobs/job-1").json()
+    catalog.job_rows[sample_job().id] = replace(sample_job(), stage=Stage.FAILED, ended_at=BEGIN)
+    untold = client_as(TENANT).get("/outcrop/import-jobs/job-1").json()
+    catalog.deliveries.announce(sample_job().id, BEGIN)
+    told = client_as(TENANT).get("/outcrop/import-jobs/job-1").json()
+
+    assert (running["webhook"], untold["webhook"]) == (None, None)
+    assert told["webhook"] == {
+        "state": "Waiting",
+        "attempts": 0,
+        "nextAttempt": BEGIN.isoformat(),
+        "problem": None,
+    }

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from tests.samples import sample_job
-from tests.unit.imports.test_pipeline import Killed, World, require_nothing_left, world
+from tests.unit.imports.test_pipeline import Killed, World, no_shares, require_nothing_left, world
 
 from outcrop.errors import IllegalMoveError
 from outcrop.imports.pipeline import ImportPipeline
@@ -34,7 +34,7 @@ async def test_a_worker_that_returns_changes_nothing(world: World, step: str) ->
             world.records[name] = await work()
         return world.records[name]
 
-    zombie = asyncio.create_task(ImportPipeline(world.tools()).run(sample_job().id, run_step))
+    zombie = asyncio.create_task(ImportPipeline(world.tools()).run(sample_job().id, run_step, no_shares))
     await frozen.wait()
     ended = await world.run()
     everything = (dict(world.vault.published), dict(world.catalog.model_rows), world.store.bytes_read)

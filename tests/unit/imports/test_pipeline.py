@@ -2,7 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -37,6 +38,12 @@ MODEL = Path(__file__).parents[3] / "examples" / "fieldguide" / "model"
 EVIDENCE = {"engine": "none", "output_tokens": 1}
 
 
+async def no_shares(_shares: Sequence[JsonValue]) -> AsyncIterator[JsonValue]:
+    """For imports that are too small to be divided."""
+    raise AssertionError("this import was divided")
+    yield
+
+
 class Killed(BaseException):
     """A kill: nothing may catch it."""
 
@@ -54,6 +61,7 @@ class World:
     retired: list[str] = field(default_factory=list)
     prove: Callable[[ServableModel, ModelFacts], Awaitable[JsonObject]] | None = None
     host: Host = ANYWHERE
+    share_bytes: int = 1 << 40
 
     def __post_init__(self) -> None:
         self.journal = FakeCopyJournal(self.catalog)
@@ -88,10 +96,15 @@ class World:
             random_bytes=lambda count: hashlib.shake_256(str(next(made)).encode()).digest(count),
             profile="outcrop",
             worker="here",
+            share_bytes=self.share_bytes,
             most_attempts=3,
             outage_s=60,
             runs_in_memory=asyncio.Semaphore(4),
         )
+
+    def pipeline(self) -> ImportPipeline:
+        """The workflow, in a new process."""
+        return ImportPipeline(self.tools())
 
     async def run(self, *, kill_after: str | None = None, kill_before: str | None = None) -> ImportJob:
         """Runs the import to its end, or kills it before a step or between a step's work and its record."""
@@ -107,7 +120,16 @@ class World:
             return self.records[name]
 
         step: RunStep = run_step
-        await ImportPipeline(self.tools()).run(sample_job().id, step)
+        pipeline = self.pipeline()
+
+        async def run_shares(shares: Sequence[JsonValue]) -> AsyncIterator[JsonValue]:
+            for number, share in enumerate(shares):
+                key = f"share {number}"
+                if key not in self.records:
+                    self.records[key] = await pipeline.run_share(sample_job().id, json.loads(json.dumps(share)))
+                yield self.records[key]
+
+        await pipeline.run(sample_job().id, step, run_shares)
         return await self.catalog.jobs.get(None, sample_job().id)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.samples import TENANT, sample_job, sample_reading
+from tests.unit.imports.test_pipeline import no_shares
 
 from outcrop.artifact import keywrap
 from outcrop.artifact.host import ANYWHERE
@@ -98,6 +99,7 @@ class World:
             random_bytes=self.random_bytes,
             profile="outcrop",
             worker="here",
+            share_bytes=1 << 40,
             most_attempts=10,
             outage_s=60,
             runs_in_memory=asyncio.Semaphore(4),
@@ -122,7 +124,7 @@ class World:
                 kept[name] = result
             return kept[name]
 
-        await ImportPipeline(self.tools()).run(job.id, run_step)
+        await ImportPipeline(self.tools()).run(job.id, run_step, no_shares)
         return await self.catalog.jobs.get(None, job.id)
 
     async def delete(self, number: int) -> None:

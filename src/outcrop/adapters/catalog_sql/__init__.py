@@ -7,6 +7,7 @@ claims.py       JobClaims
 models.py       ModelCatalog
 artifacts.py    ArtifactCatalog
 journal.py      CopyJournal
+deliveries.py   DeliveryCatalog
 networks.py     NetworkCatalog
 tags.py         TagCatalog
 users.py        UserCatalog
@@ -16,6 +17,7 @@ migrations/     one file for each change of the schema
 from outcrop.adapters.catalog_sql.artifacts import SqlArtifactCatalog
 from outcrop.adapters.catalog_sql.claims import SqlJobClaims
 from outcrop.adapters.catalog_sql.database import Database
+from outcrop.adapters.catalog_sql.deliveries import SqlDeliveryCatalog
 from outcrop.adapters.catalog_sql.jobs import SqlJobCatalog
 from outcrop.adapters.catalog_sql.journal import SqlCopyJournal
 from outcrop.adapters.catalog_sql.models import SqlModelCatalog
@@ -27,6 +29,7 @@ __all__ = [
     "Database",
     "SqlArtifactCatalog",
     "SqlCopyJournal",
+    "SqlDeliveryCatalog",
     "SqlJobCatalog",
     "SqlJobClaims",
     "SqlModelCatalog",

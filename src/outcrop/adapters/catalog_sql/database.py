@@ -29,7 +29,14 @@ THREADS = 4
 class Database:
     """A database and the threads that talk to it: SQLAlchemy's calls block, our callers must not."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, tells_ends: bool = False) -> None:
+        """Opens a database.
+
+        Args:
+            url: where it is.
+            tells_ends: whether the end of a job is to be told to a webhook.
+        """
+        self.tells_ends = tells_ends
         if url.startswith("sqlite:"):
             self.engine = sa.create_engine(url)
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
@@ -69,6 +76,10 @@ class Database:
     async def read(self, work: Callable[[sa.Connection], Result]) -> Result:
         """Runs `work`, which only reads, on one snapshot of the database, in a thread. Raises UnavailableError."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, _run, self._reading, work)
+
+    async def answers(self) -> None:
+        """Returns when the catalog was read. Raises UnavailableError."""
+        await self.read(lambda connection: connection.execute(sa.text("SELECT 1 FROM catalog_version")).all())
 
     def direct(self) -> sqlite3.Connection | None:
         """Returns the calling thread's connection for reads that are too short for a thread; None unless on SQLite.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,9 +13,12 @@ import sqlalchemy as sa
 
 from outcrop.access.quotas import require_room
 from outcrop.adapters.catalog_sql.database import Database, take_turns
+from outcrop.adapters.catalog_sql.deliveries import announce
 from outcrop.adapters.catalog_sql.lookup import Lookup, by_id_or_name, meant
+from outcrop.adapters.catalog_sql.networks import network_of
 from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
+from outcrop.adapters.catalog_sql.turns import next_turn
 from outcrop.arn import Tenant
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
 from outcrop.imports.job import ENDED
@@ -26,7 +29,6 @@ from outcrop.records import (
     JobNote,
     ListQuery,
     Mark,
-    Network,
     Page,
     Progress,
     Quotas,
@@ -66,13 +68,14 @@ class SqlJobCatalog:
                 return earlier
             _require_free_names(connection, job)
             _require_room(connection, job.tenant, quotas)
-            connection.execute(import_jobs.insert().values(**job_row(job)))
+            waiting = replace(job, turn=next_turn(connection, job.tenant.account))
+            connection.execute(import_jobs.insert().values(**job_row(waiting)))
             if job.request.job_tags:
                 connection.execute(
                     tags.insert(),
                     [{"resource_id": job.id, "key": tag.key, "value": tag.value} for tag in job.request.job_tags],
                 )
-            return job
+            return waiting
 
         return await self._database.transaction(work)
 
@@ -106,7 +109,14 @@ class SqlJobCatalog:
         """Moves a job to a stage. Raises IllegalMoveError when it stands in none of `allowed_from`."""
         row = await self._database.transaction(
             lambda connection: move_job(
-                connection, job_id, to, allowed_from=allowed_from, at=at, failure_message=failure_message, fence=fence
+                connection,
+                job_id,
+                to,
+                allowed_from=allowed_from,
+                at=at,
+                failure_message=failure_message,
+                is_told=self._database.tells_ends,
+                fence=fence,
             )
         )
         return job_of(row)
@@ -156,8 +166,13 @@ def move_job(
     at: datetime,
     failure_message: str | None = None,
     fence: int | None = None,
+    is_told: bool = False,
 ) -> sa.Row[Any]:
-    """Moves a job within a transaction; returns its row. Raises IllegalMoveError."""
+    """Moves a job within a transaction; returns its row. Its end is to be told, if it `is_told`.
+
+    Raises:
+        IllegalMoveError: it stands in none of `allowed_from`.
+    """
     # Postgres holds the row for us; SQLite has let nobody else write since the transaction began.
     found = connection.execute(sa.select(import_jobs).where(import_jobs.c.id == job_id).with_for_update()).one_or_none()
     has_ended = to in ENDED
@@ -183,6 +198,8 @@ def move_job(
     )
     if row is None:
         raise IllegalMoveError(f"job {job_id} is in none of the stages that lead to {to}, or another worker's by now")
+    if has_ended and is_told:
+        announce(connection, job_id, at)
     return row
 
 
@@ -289,6 +306,7 @@ def job_row(job: ImportJob) -> dict[str, Any]:
         "report": job.report,
         "wrapped_key": job.wrapped_key,
         "shared_artifact_id": job.shared_artifact_id,
+        "turn": job.turn,
         "worker": job.worker,
         "attempts": job.attempts,
         "fence": job.fence,
@@ -307,12 +325,7 @@ def job_of(row: sa.Row[Any]) -> ImportJob:
             source_uri=row.source_uri,
             client_request_token=row.client_request_token,
             kms_key_id=row.kms_key_id,
-            network=None
-            if row.network is None
-            else Network(
-                subnet_ids=tuple(row.network["subnet_ids"]),
-                security_group_ids=tuple(row.network["security_group_ids"]),
-            ),
+            network=None if row.network is None else network_of(row.network),
             model_tags=tuple(Tag(key=key, value=value) for key, value in row.model_tags),
         ),
         model_id=row.model_id,
@@ -326,6 +339,7 @@ def job_of(row: sa.Row[Any]) -> ImportJob:
         report=row.report,
         wrapped_key=row.wrapped_key,
         shared_artifact_id=row.shared_artifact_id,
+        turn=row.turn,
         worker=row.worker,
         attempts=row.attempts,
         fence=row.fence,

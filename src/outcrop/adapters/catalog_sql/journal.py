@@ -84,6 +84,21 @@ class SqlCopyJournal:
 
         return await self._database.read(work)
 
+    async def sealed_bytes(self, artifact_id: str) -> int:
+        """Returns how many sealed bytes of an artifact are known to be in the vault."""
+        parts, number = copied_parts.c, copied_parts.c.number
+        # All parts of a file are of one size but the last.
+        last = (copies.c.size_bytes - 1) // copies.c.part_bytes
+        size = sa.case((number == last, copies.c.size_bytes - number * copies.c.part_bytes), else_=copies.c.part_bytes)
+        select = (
+            sa.select(sa.func.coalesce(sa.func.sum(size), 0))
+            .join_from(
+                copied_parts, copies, sa.and_(copies.c.artifact_id == parts.artifact_id, copies.c.path == parts.path)
+            )
+            .where(parts.artifact_id == artifact_id)
+        )
+        return int(await self._database.read(lambda connection: connection.execute(select).scalar_one()))
+
     async def forget(self, artifact_id: str) -> None:
         """Forgets all files of an artifact."""
 

@@ -48,6 +48,7 @@ class SqlModelCatalog:
                 allowed_from=allowed_from,
                 at=model.created_at,
                 fence=fence,
+                is_told=self._database.tells_ends,
             )
             connection.execute(imported_models.insert().values(**_row_of(model)))
             if model.tags:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -48,13 +48,15 @@ class SqlNetworkCatalog:
         if row is None or row.network is None:
             return None
         return NetworkUse(
-            network=Network(
-                subnet_ids=tuple(row.network["subnet_ids"]),
-                security_group_ids=tuple(row.network["security_group_ids"]),
-            ),
+            network=network_of(row.network),
             job_id=row.id,
             has_ended=row.ended_at is not None,
         )
+
+
+def network_of(document: Mapping[str, Sequence[str]]) -> Network:
+    """Returns the network that a job's row keeps."""
+    return Network(subnet_ids=tuple(document["subnet_ids"]), security_group_ids=tuple(document["security_group_ids"]))
 
 
 def _pinned(connection: sa.Connection, job_id: str, name: str) -> Sequence[str]:

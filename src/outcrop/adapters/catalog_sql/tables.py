@@ -76,11 +76,14 @@ import_jobs = sa.Table(
     sa.Column("worker", sa.Text),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("fence", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("turn", sa.Integer, nullable=False, server_default="1"),
     sa.UniqueConstraint("account", "region", "name", name="uq_import_jobs_name"),
     sa.UniqueConstraint("account", "region", "client_request_token", name="uq_import_jobs_token"),
     sa.Index("ix_import_jobs_created", "account", "region", "created_at", "id"),
     sa.Index("ix_import_jobs_stage", "account", "region", "stage", "created_at", "id"),
     sa.Index("ix_import_jobs_shared", "shared_artifact_id"),
+    sa.Index("ix_import_jobs_turn", "turn"),
+    sa.Index("ix_import_jobs_account_turn", "account", "turn"),
     sa.Index("ix_import_jobs_model", "model_id"),
 )
 
@@ -184,6 +187,20 @@ copied_parts = sa.Table(
     sa.Column("receipt", sa.Text, nullable=False),
     sa.Column("crc64nvme", sa.String(16), nullable=False),
     sa.Column("pieces", Document, nullable=False),
+)
+
+# The ends of jobs that a webhook is to be told; the row is written with the end.
+webhook_deliveries = sa.Table(
+    "webhook_deliveries",
+    metadata,
+    sa.Column("job_id", sa.String(12), primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("due_at", Moment, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("settled_at", Moment),
+    sa.Column("problem", sa.Text),
+    sa.Index("ix_webhook_deliveries_due", "state", "due_at", "job_id"),
 )
 
 # Where the names of an import with a `vpcConfig` led when they were first needed; kept with the job, for good.

@@ -1,0 +1,91 @@
+"""How the misbehaving S3 server of faulty_s3.py reads requests and writes answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.services.faulty_state import FaultyS3
+
+_SIGNER = re.compile(r"Credential=([A-Za-z0-9]+)/")
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A handler that knows HTTP, and no S3."""
+
+    state: FaultyS3
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
+        """Tells nobody."""
+
+    def parse_request(self) -> bool:
+        """Reads a request's head; one that is signed in an expired session is answered here."""
+        if not super().parse_request():
+            return False
+        signer = _SIGNER.search(unquote(f"{self.path} {self.headers.get('Authorization', '')}"))
+        self.state.signers.append(signer[1] if signer else "")
+        if self.state.signers[-1] not in self.state.ended_keys:
+            return True
+        self.refuse(400, "ExpiredToken")
+        return False
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """What this server takes for the time."""
+        return self.state.date or super().date_time_string(timestamp)
+
+    def handle(self) -> None:
+        """Serves a connection; a client that breaks off is no trouble."""
+        with suppress(OSError):
+            super().handle()
+
+    def is_refused(self) -> bool:
+        """Answers as the server was told to answer everybody, if it was."""
+        refusing = self.state.refusing
+        is_signed = "Authorization" in self.headers or "X-Amz-Signature" in self.path
+        if refusing is None or not (is_signed or refusing.is_for_all):
+            return False
+        self.answer(refusing.status, refusing.body, refusing.headers)
+        return True
+
+    def target(self) -> tuple[str, str, dict[str, str]]:
+        """Returns bucket, key and query of a request."""
+        parts = urlsplit(self.path)
+        bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
+        return bucket, key, {name: each[0] for name, each in parse_qs(parts.query, keep_blank_values=True).items()}
+
+    def body(self) -> bytes:
+        """Reads what the client sends; SDKs that add a checksum after the body send it in chunks of their own."""
+        raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        if "aws-chunked" not in self.headers.get("Content-Encoding", ""):
+            return raw
+        data, place = b"", 0
+        while True:
+            line, _, _ = raw[place:].partition(b"\r\n")
+            size = int(line.split(b";")[0], 16)
+            if size == 0:
+                return data
+            place += len(line) + 2
+            data += raw[place : place + size]
+            place += size + 2
+
+    def refuse(self, status: int, code: str) -> None:
+        """Answers with an error."""
+        self.answer(status, f"<Error><Code>{code}</Code><Message>as told</Message></Error>".encode())
+
+    def xml(self, text: str) -> None:
+        """Answers with a document."""
+        self.answer(200, f'<?xml version="1.0"?>{text}'.encode())
+
+    def answer(self, status: int, data: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Answers."""
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(data)), **(headers or {})}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
