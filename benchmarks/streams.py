@@ -28,7 +28,7 @@ from botocore.credentials import Credentials
 from botocore.eventstream import EventStreamBuffer
 from tests.e2e.servers import RunningServer
 
-from benchmarks.invoke import imported, null_engine, outcrop
+from benchmarks.data_plane import imported, null_engine, outcrop_on
 from benchmarks.machine import machine
 
 TOKENS = 300
@@ -71,7 +71,7 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="outcrop-bench-") as name,
         null_engine(CHUNK_S) as engine,
-        outcrop(Path(name), engine) as server,
+        outcrop_on(Path(name), engine) as server,
     ):
         memory: list[float] = []
         seen = asyncio.run(watched(server, memory, streams=options.streams, seconds=options.seconds))

@@ -3,7 +3,7 @@
 import asyncio
 from pathlib import Path
 
-from benchmarks.invoke import imported, null_engine, outcrop
+from benchmarks.data_plane import imported, null_engine, outcrop_on
 from benchmarks.streams import read, rss_mb
 
 STREAMS, TOKENS, REPLIES = 50, 200, 2
@@ -13,7 +13,7 @@ MOST_GROWTH_MB = 40
 
 def test_fifty_streams_are_each_complete(tmp_path: Path) -> None:
     """Each word of each stream is there, in its order, and in no other stream; and memory stays as it was."""
-    with null_engine(0.005) as engine, outcrop(tmp_path, engine) as server:
+    with null_engine(0.005) as engine, outcrop_on(tmp_path, engine) as server:
         model = imported(server)
         first = asyncio.run(read(server, model, streams=STREAMS, seconds=0, tokens=TOKENS, replies=1))
         before = rss_mb(server.process.pid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 
 from outcrop.adapters.device import device_name
 from outcrop.adapters.engine_caches import EngineCaches
@@ -27,9 +28,9 @@ def open_caches(settings: Settings) -> EngineCaches:
 
 
 def open_engine(
-    settings: Settings, *, environment: Mapping[str, str], caches: EngineCaches
+    settings: Settings, *, run_dir: Path, environment: Mapping[str, str], caches: EngineCaches
 ) -> tuple[Engine, Capabilities]:
-    """Returns the engine and what it can do."""
+    """Returns the engine, whose processes work in folders under `run_dir`, and what it can do."""
     if settings.engine.startswith(("http://", "https://")):
         return RemoteEngine(settings.engine, request_timeout_s=settings.engine_request_s), REMOTE_CAPABILITIES
     command = settings.engine_command or find_program(settings.engine)
@@ -40,7 +41,7 @@ def open_engine(
     )
     engine = ProcessEngine(
         profile,
-        run_dir=settings.data / "run",
+        run_dir=run_dir,
         log_dir=settings.data / "logs",
         environment=environment,
         caches=caches,

@@ -29,6 +29,7 @@ from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine, Limits
 from outcrop.adapters.keys_networked import NetworkedKeys
 from outcrop.adapters.memory_files import MemoryFiles
+from outcrop.adapters.own_folder import own_folder
 from outcrop.adapters.vault_watched import WatchedVault
 from outcrop.app.engines import open_caches, open_engine
 from outcrop.app.host import import_host, memory_budget
@@ -36,6 +37,7 @@ from outcrop.app.job_sources import JobSources
 from outcrop.app.keys import kms_keys, open_keys
 from outcrop.app.networks import ServerNetworks, load_networks
 from outcrop.app.roles import roles_by
+from outcrop.app.trail import Trail, open_trail
 from outcrop.app.vaults import local_reads, open_vault
 from outcrop.app.webhooks import ends_told
 from outcrop.console.health import Readiness
@@ -65,6 +67,8 @@ class Machinery:
     """Everything behind the API."""
 
     clock: Clock
+    trail: Trail | None
+    """Takes the records of the audit log, where there is one."""
     database: Database
     jobs: SqlJobCatalog
     models: SqlModelCatalog
@@ -89,7 +93,8 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         known = load_networks(settings.networks)
-        keys = await open_keys(settings, clock)
+        trail = stack.enter_context(open_trail(settings))
+        keys = await open_keys(settings, clock, trail)
         database = Database(settings.catalog_url, tells_ends=bool(settings.webhook_url))
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
@@ -99,7 +104,7 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
             known,
             networks_used,
             keys=keys,
-            keys_by=None if settings.keys == "local" else partial(kms_keys, settings),
+            keys_by=None if settings.keys == "local" else partial(kms_keys, settings, clock, trail),
             is_worker=settings.worker,
         )
         stored = open_vault(settings.vault_place, upstream_environment())
@@ -113,9 +118,13 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
         )
         opened = partial(open_artifact, reading=reading)
 
+        run_dir = stack.enter_context(own_folder(settings.data / "run"))
+        plaintext_dir = None
+        if settings.plaintext_dir is not None:
+            plaintext_dir = stack.enter_context(own_folder(settings.plaintext_dir))
         caches = open_caches(settings)
-        engine, capabilities = open_engine(settings, environment=engine_environment(), caches=caches)
-        memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
+        engine, capabilities = open_engine(settings, run_dir=run_dir, environment=engine_environment(), caches=caches)
+        memory = MemoryFiles(run_dir=run_dir, plaintext_dir=plaintext_dir)
         fleet = Fleet(
             MeasuredHost(LocalHost(engine=engine, memory=memory, open_artifact=opened), meter, clock),
             clock,
@@ -189,6 +198,7 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
 
         yield Machinery(
             clock=clock,
+            trail=trail,
             database=database,
             jobs=jobs,
             models=models,
