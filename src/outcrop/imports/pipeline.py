@@ -131,7 +131,7 @@ class ImportPipeline:
                 return {"failed": _too_often(claim), "cause": FailureCause.GIVEN_UP}
             return await self._outcome(claim.id, name, attempt)
 
-        with structlog.contextvars.bound_contextvars(job_id=claim.id):
+        with structlog.contextvars.bound_contextvars(job_id=claim.id, principal=claim.principal_arn):
             recorded = cast("Mapping[str, JsonValue]", await run_step(name, outcome))
         _require_done(recorded)
         return recorded["done"]
