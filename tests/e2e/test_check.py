@@ -92,7 +92,7 @@ def test_a_store_that_does_not_answer_cannot_be_told() -> None:
 
 def test_without_credentials_it_says_which_are_missing() -> None:
     """Exit status 2; the store was asked without a signature, as for a public bucket, and refused."""
-    quiet = {name: "/nonexistent" for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE")}
+    quiet = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/nonexistent")
     with faulty_s3(["models"]) as server:
         server.dialect.is_public = False
         environment = {**quiet, "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL_S3": server.url}
