@@ -152,6 +152,7 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
             clock=clock,
             open_source=sources.open,
             close_source=sources.close,
+            lend_source=sources.lend,
             access=sources.access,
             prove=partial(
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
