@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import (
@@ -12,6 +12,7 @@ from outcrop.errors import (
     ModelFailedError,
     ModelNotReadyError,
     ModelTimeoutError,
+    NotEnoughMemoryError,
     ProofFailedError,
     ThrottledError,
     UnavailableError,
@@ -52,7 +53,7 @@ async def prove_model(
         UnavailableError: there is no room for a copy at present.
     """
     try:
-        async with fleet.copy_of(model, hold_s=load_s) as engine:
+        async with fleet.copy_of(replace(model, memory_bytes=facts.copy_bytes), hold_s=load_s) as engine:
             reached(CrashPoint.ENGINE_READY)
             evidence = await prove(engine, facts, capabilities=capabilities, clock=clock)
             reached(CrashPoint.MODEL_PROVEN)
@@ -61,6 +62,8 @@ async def prove_model(
         raise ProofFailedError(f"the model was not loaded within {load_s:g} seconds") from error
     except ThrottledError as error:
         raise UnavailableError("the engine", error.message) from error
+    except NotEnoughMemoryError as error:
+        raise UnavailableError("memory for the model", str(error)) from error
     except EngineError as error:
         raise ProofFailedError(_with_last_words(error)) from error
 
