@@ -148,7 +148,9 @@ class ProcessRunningEngine:
     async def _telling_last_words(self) -> AsyncIterator[None]:
         """Refuses when the engine has ended, and adds its last output to errors of its own."""
         if not self._process.is_running:
-            raise EngineError(f"{self.description} has ended", log_tail=self._process.log_tail())
+            raise EngineError(
+                f"{self.description} has ended", log_tail=self._process.log_tail(), was_killed=self._process.was_killed
+            )
         try:
             yield
         except EngineError as error:
@@ -156,7 +158,7 @@ class ProcessRunningEngine:
             with suppress(TimeoutError):
                 async with asyncio.timeout(DEATH_S):
                     await self._process.wait()
-            error.log_tail = self._process.log_tail()
+            error.log_tail, error.was_killed = self._process.log_tail(), self._process.was_killed
             raise
 
     async def until_ready(self, timeout_s: float) -> None:
@@ -175,7 +177,9 @@ class ProcessRunningEngine:
             what = f"did not load the model within {timeout_s:g} seconds"
         else:
             return
-        raise EngineError(f"{self.description} {what}", log_tail=self._process.log_tail())
+        raise EngineError(
+            f"{self.description} {what}", log_tail=self._process.log_tail(), was_killed=self._process.was_killed
+        )
 
     async def _poll(self) -> None:
         while not await self._http.is_healthy():  # noqa: ASYNC110  # another process sets no event of ours
