@@ -228,8 +228,9 @@ class ImportPipeline:
         async def work() -> JsonValue:
             job = await tools.jobs.get(None, job_id)
             shares.require_copying(job)
-            store = await tools.open_source(job)
-            await shares.copy_share(tools, job, store=store, share=shares.ranges_of(share))
+            with structlog.contextvars.bound_contextvars(principal=job.principal_arn):
+                async with tools.lent_source(job) as store:
+                    await shares.copy_share(tools, job, store=store, share=shares.ranges_of(share))
             return None
 
         with structlog.contextvars.bound_contextvars(job_id=job_id):

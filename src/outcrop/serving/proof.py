@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -14,6 +14,7 @@ from outcrop.errors import (
     ModelFailedError,
     ModelNotReadyError,
     ModelTimeoutError,
+    NotEnoughMemoryError,
     ProofFailedError,
     ThrottledError,
     UnavailableError,
@@ -57,9 +58,10 @@ async def prove_model(
         ProofFailedError: the engine refuses the model, or does not generate from it.
         UnavailableError: there is no room for a copy at present.
     """
+    wanted = replace(model, memory_bytes=facts.copy_bytes)
     for left in reversed(range(MOST_ENGINES)):
         try:
-            async with fleet.copy_of(model, hold_s=load_s) as engine:
+            async with fleet.copy_of(wanted, hold_s=load_s) as engine:
                 reached(CrashPoint.ENGINE_READY)
                 evidence = await prove(engine, facts, capabilities=capabilities, clock=clock)
                 reached(CrashPoint.MODEL_PROVEN)
@@ -68,6 +70,8 @@ async def prove_model(
             raise ProofFailedError(f"the model was not loaded within {load_s:g} seconds") from error
         except ThrottledError as error:
             raise UnavailableError("the engine", error.message) from error
+        except NotEnoughMemoryError as error:
+            raise UnavailableError("memory for the model", str(error)) from error
         except EngineError as error:
             if not (error.was_killed and left):
                 raise ProofFailedError(_with_last_words(error)) from error
