@@ -20,7 +20,8 @@
     │   ├── RoleRefusedError          the import's role may not be assumed
     │   ├── SourceChangedError        an object is no longer the one that was pinned
     │   ├── SourceDamagedError        an object's bytes are not those of its stored checksum
-    │   ├── SourceUnusableError       an object that cannot be part of any model
+    │   ├── SourceUnusableError       a store or an object that no model can be read from
+    │   │   └── SourceUnreadableError an object that is archived, or under its owner's own key
     │   ├── NetworkRefusedError       the security groups do not allow a connection that the import needs
     │   ├── NetworkUnknownError       a subnet or security group that means nothing on this server
     │   ├── ModelRejectedError        the checks found errors in the model
@@ -41,7 +42,7 @@ Errors carry facts as attributes; the message is built from them, once.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 MIB = 1 << 20
 
@@ -257,6 +258,17 @@ class NetworkUnknownError(ImportFailedError):
         super().__init__(f"The {kind}{'' if len(ids) == 1 else 's'} {', '.join(ids)} {verb} {reason}.")
         self.kind = kind
         self.ids = tuple(ids)
+
+
+class SourceUnreadableError(SourceUnusableError):
+    """An object is there and may be read, and cannot be: it is archived, or under a key that only its owner has."""
+
+    def __init__(self, key: str, *, kind: Literal["archived", "customer_key"], reason: str, cure: str) -> None:
+        super().__init__(f"{key} {reason}. {cure}")
+        self.key = key
+        self.kind = kind
+        self.reason = reason
+        self.cure = cure
 
 
 class ModelRejectedError(ImportFailedError):
