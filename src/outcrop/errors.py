@@ -333,9 +333,11 @@ class KeyDeniedError(KeyUnavailableError):
 class EngineError(OutcropError):
     """The engine did not start, exited, or gave an answer that is not of its protocol. The operator reads its log."""
 
-    def __init__(self, message: str, *, log_tail: str = "") -> None:
+    def __init__(self, message: str, *, log_tail: str = "", was_killed: bool = False) -> None:
         super().__init__(message)
         self.log_tail = log_tail
+        self.was_killed = was_killed
+        """Whether its process was ended by SIGKILL: somebody's, or the kernel's for want of memory, not its own end."""
 
 
 class NotTakenError(OutcropError):
