@@ -303,6 +303,7 @@ async def test_a_version_is_left_alone_while_a_worker_of_it_lives(postgres_url: 
     async with asyncio.timeout(DEADLINE_S):
         # PostgreSQL sees a connection's end when it sees it.
         while not is_alone:
+            await asyncio.sleep(0.01)
             with newer.alone("v1") as is_alone:
                 pass
     with newer.alone("v1") as is_alone, newer.alone("v1") as is_alone_too:
