@@ -23,7 +23,14 @@ from typing import Any
 import boto3
 
 from outcrop.adapters import local_part, store_s3, vault_local
-from outcrop.adapters.catalog_sql import Database, SqlArtifactCatalog, SqlCopyJournal, SqlJobCatalog, SqlModelCatalog
+from outcrop.adapters.catalog_sql import (
+    Database,
+    SqlArtifactCatalog,
+    SqlCopyJournal,
+    SqlJobCatalog,
+    SqlJobClaims,
+    SqlModelCatalog,
+)
 from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.keys_local import LocalKeyring
 from outcrop.arn import Tenant
@@ -48,6 +55,7 @@ async def run(given: dict[str, Any]) -> dict[str, Any]:
     store = store_s3.S3ObjectStore(boto3.Session(), {})
     tools = ImportTools(
         jobs=SqlJobCatalog(database),
+        claims=SqlJobClaims(database),
         models=SqlModelCatalog(database),
         artifacts=SqlArtifactCatalog(database),
         vault=vault,
@@ -61,6 +69,9 @@ async def run(given: dict[str, Any]) -> dict[str, Any]:
         host=ANYWHERE,
         random_bytes=secrets.token_bytes,
         profile="outcrop",
+        share_bytes=1 << 40,
+        worker="benchmark",
+        most_attempts=1,
         outage_s=0,
         runs_in_memory=asyncio.Semaphore(given["memory_mib"] * MIB // BYTES_IN_MEMORY_PER_PART),
     )
@@ -106,7 +117,7 @@ async def _pinned(store: store_s3.S3ObjectStore, bucket: str, key: str) -> Sourc
 
 
 def _counter(tools: ImportTools, job: ImportJob, total: int) -> ByteCounter:
-    return ByteCounter(jobs=tools.jobs, clock=tools.clock, job_id=job.id, done=0, total=total)
+    return ByteCounter(jobs=tools.jobs, clock=tools.clock, job=job, done=0, total=total)
 
 
 async def _never() -> Any:

@@ -14,10 +14,8 @@ import http.client
 import json
 import os
 import secrets
-import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,8 +29,9 @@ from urllib.parse import quote, urlsplit
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from tests.e2e.servers import EXAMPLE, RunningServer, running_server
+from tests.e2e.servers import RunningServer
 
+from benchmarks.data_plane import await_listening, free_port, imported, null_engine, outcrop_on
 from benchmarks.machine import machine
 from benchmarks.peers import VERSIONS, program
 
@@ -41,7 +40,6 @@ STREAMS = 64
 CHUNK_S = 0.02
 ROUND = 100
 WARM_UP = 50
-START_S = 120.0
 MESSAGES = [{"role": "user", "content": "What is a sill?"}]
 BODY: dict[str, Any] = {"messages": MESSAGES, "max_tokens": TOKENS, "temperature": 0}
 
@@ -76,14 +74,14 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="outcrop-bench-") as name:
         folder = Path(name)
-        with _null_engine(0) as instant, _outcrop(folder / "instant", instant) as server:
+        with null_engine(0) as instant, outcrop_on(folder / "instant", instant) as server:
             targets = [_direct(instant), _signed(server, "invoke")]
             if options.without_litellm:
                 taken = _alternate(targets, options.rounds)
             else:
                 with _litellm(folder, instant) as proxy:
                     taken = _alternate([*targets, proxy], options.rounds)
-        with _null_engine(CHUNK_S) as paced, _outcrop(folder / "paced", paced) as server:
+        with null_engine(CHUNK_S) as paced, outcrop_on(folder / "paced", paced) as server:
             streams = [_direct(paced, stream=True), _signed(server, "invoke-with-response-stream")]
             rates: dict[str, list[float]] = {target.name: [] for target in streams}
             for _ in range(3):
@@ -200,7 +198,7 @@ def _signed(server: RunningServer, action: str) -> Target:
     """A request that is signed as of now; it holds for five minutes."""
     variables = server.variables
     url, body = variables["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"], json.dumps(BODY).encode()
-    path = f"/model/{quote(_imported(server), safe='')}/{action}"
+    path = f"/model/{quote(imported(server), safe='')}/{action}"
     credentials = Credentials(variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
     headers = {"host": urlsplit(url).netloc, "content-type": "application/json"}
     request = AWSRequest(method="POST", url=url + path, data=body, headers=headers)
@@ -216,35 +214,9 @@ def _signed(server: RunningServer, action: str) -> Target:
     )
 
 
-def _imported(server: RunningServer) -> str:
-    job = server.ended(server.create_import("guide", "s3://models/good/"))
-    if job["status"] != "Completed":
-        raise SystemExit(f"bench: the import failed: {job.get('failureMessage')}")
-    return str(job["importedModelArn"])
-
-
-@contextmanager
-def _outcrop(folder: Path, engine: str) -> Iterator[RunningServer]:
-    shutil.copytree(EXAMPLE / "model", folder / "buckets" / "models" / "good")
-    with running_server(folder / "data", "--buckets", str(folder / "buckets"), "--engine", engine) as server:
-        yield server
-
-
-@contextmanager
-def _null_engine(chunk_s: float) -> Iterator[str]:
-    port = _free_port()
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.null_server", str(port), str(chunk_s)])
-    try:
-        _await_listening(port)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
 @contextmanager
 def _litellm(folder: Path, engine: str) -> Iterator[Target]:
-    port, config = _free_port(), folder / "litellm.json"
+    port, config = free_port(), folder / "litellm.json"
     model = {"model": "openai/null", "api_base": f"{engine}/v1", "api_key": "none"}
     config.write_text(json.dumps({"model_list": [{"model_name": "null", "litellm_params": model}]}))
     command = [program("litellm"), "--config", config, "--port", str(port), "--host", "127.0.0.1"]
@@ -258,7 +230,7 @@ def _litellm(folder: Path, engine: str) -> Iterator[Target]:
     with (folder / "litellm.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder)
     try:
-        _await_listening(port)
+        await_listening(port)
         url = f"http://127.0.0.1:{port}"
         yield Target(
             name="litellm",
@@ -275,24 +247,6 @@ def _litellm(folder: Path, engine: str) -> Iterator[Target]:
     finally:
         process.terminate()
         process.wait(30)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _await_listening(port: int) -> None:
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise SystemExit(f"bench: nothing listens on port {port}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from pathlib import Path
 import psycopg
 import sqlalchemy as sa
 from psycopg import sql
+
+TEMPLATE_S = 60.0
 
 
 @contextmanager
@@ -38,12 +41,28 @@ def postgres_server() -> Iterator[str]:
 
 
 @contextmanager
-def new_database(server_url: str) -> Iterator[str]:
-    """Gives the URL of an empty database that is gone at the end."""
+def new_database(server_url: str, *, template: str | None = None) -> Iterator[str]:
+    """Gives the URL of a database that is gone at the end: empty, or a copy of one that nobody is connected to."""
     name = f"outcrop_{uuid.uuid4().hex}"
+    source = "template1" if template is None else str(sa.engine.make_url(template).database)
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(source))
     with psycopg.connect(server_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        _create(connection, create)
         try:
             yield sa.engine.make_url(server_url).set(database=name).render_as_string(hide_password=False)
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _create(connection: psycopg.Connection[tuple[object, ...]], create: sql.Composed) -> None:
+    """Creates a database; a template's last connections may still be ending, and two copies of one take turns."""
+    deadline = time.monotonic() + TEMPLATE_S
+    while True:
+        try:
+            connection.execute(create)
+        except psycopg.errors.ObjectInUse:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return

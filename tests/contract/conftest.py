@@ -22,8 +22,8 @@ HIDDEN, INNER, HEADS, LAYERS = 128, 256, 2, 2
 TEMPLATE = "{% for message in messages %}{{ message['role'] }}: {{ message['content'] }}\n{% endfor %}assistant:"
 
 
-def make_llama(folder: Path, *, is_broken: bool = False) -> Path:
-    """Writes a Llama of random weights, or one whose every weight is NaN."""
+def make_llama(folder: Path, *, is_broken: bool = False, inner: int = INNER) -> Path:
+    """Writes a Llama of random weights, or one whose every weight is NaN; with a larger `inner` of equal ones."""
     folder.mkdir()
     vocabulary = _write_tokenizer(folder)
     (folder / "config.json").write_text(
@@ -34,7 +34,7 @@ def make_llama(folder: Path, *, is_broken: bool = False) -> Path:
                 "torch_dtype": "float32",
                 "vocab_size": vocabulary,
                 "hidden_size": HIDDEN,
-                "intermediate_size": INNER,
+                "intermediate_size": inner,
                 "num_hidden_layers": LAYERS,
                 "num_attention_heads": HEADS,
                 "num_key_value_heads": HEADS,
@@ -45,7 +45,7 @@ def make_llama(folder: Path, *, is_broken: bool = False) -> Path:
             }
         )
     )
-    _write_weights(folder / "model.safetensors", vocabulary, is_broken=is_broken)
+    _write_weights(folder / "model.safetensors", vocabulary, inner, is_broken=is_broken)
     return folder
 
 
@@ -70,14 +70,14 @@ def _write_tokenizer(folder: Path) -> int:
     return tokenizer.get_vocab_size()
 
 
-def _write_weights(path: Path, vocabulary: int, *, is_broken: bool) -> None:
+def _write_weights(path: Path, vocabulary: int, inner: int, *, is_broken: bool) -> None:
     """Writes a safetensors file: length of the header, header, numbers (https://github.com/huggingface/safetensors)."""
     shapes = {"model.embed_tokens.weight": (vocabulary, HIDDEN), "lm_head.weight": (vocabulary, HIDDEN)}
     for layer in range(LAYERS):
         name = f"model.layers.{layer}"
         shapes |= {f"{name}.self_attn.{part}_proj.weight": (HIDDEN, HIDDEN) for part in "qkvo"}
-        shapes |= {f"{name}.mlp.{part}_proj.weight": (INNER, HIDDEN) for part in ("gate", "up")}
-        shapes |= {f"{name}.mlp.down_proj.weight": (HIDDEN, INNER)}
+        shapes |= {f"{name}.mlp.{part}_proj.weight": (inner, HIDDEN) for part in ("gate", "up")}
+        shapes |= {f"{name}.mlp.down_proj.weight": (HIDDEN, inner)}
         shapes |= {f"{name}.{part}_layernorm.weight": (HIDDEN,) for part in ("input", "post_attention")}
     shapes |= {"model.norm.weight": (HIDDEN,)}
     chance = random.Random(0)
@@ -87,7 +87,7 @@ def _write_weights(path: Path, vocabulary: int, *, is_broken: bool) -> None:
         count = math.prod(shape)
         if is_broken:
             content.extend([math.nan] * count)
-        elif "norm" in name:
+        elif "norm" in name or inner != INNER:
             content.extend([1.0] * count)
         else:
             content.extend(chance.gauss(0, 0.05) for _ in range(count))

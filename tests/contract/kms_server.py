@@ -55,6 +55,8 @@ class Kms:
         self.aliases: dict[str, str] = {}
         self.asked: list[tuple[str, Mapping[str, str]]] = []
         """Operation and encryption context of each request."""
+        self.given: list[bytes] = []
+        """Every data key that left it, in plaintext."""
         self.failures: list[tuple[str, int]] = []
         """Code and status of the next answers, one each."""
 
@@ -108,6 +110,7 @@ class Kms:
         _require_usable(key)
         plaintext, nonce = secrets.token_bytes(32), secrets.token_bytes(NONCE_BYTES)
         sealed = AESGCM(key.material).encrypt(nonce, plaintext, _associated(params))
+        self.given.append(plaintext)
         blob = uuid.UUID(key.arn.rpartition("/")[2]).bytes + nonce + sealed
         return {"Plaintext": plaintext, "CiphertextBlob": blob, "KeyId": key.arn}
 

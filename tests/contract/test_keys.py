@@ -84,7 +84,7 @@ class LocalKeys:
 
     def open(self) -> KeyService:
         """Opens them."""
-        return LoggedKeys(self.keyring())
+        return LoggedKeys(self.keyring(), trail=None, clock=FakeClock())
 
     def make_key(self) -> str:
         """Makes one."""

@@ -97,6 +97,16 @@ async def test_an_upload_can_be_given_up_for_another(reopen: Reopen) -> None:
     assert await vault.is_open(second)
 
 
+async def test_beginning_a_file_leaves_those_alone_whose_names_begin_alike(reopen: Reopen) -> None:
+    """`model.safetensors` and `model.safetensors.index.json` are copied at the same time."""
+    vault = reopen()
+    longer = await vault.begin(ARTIFACT, f"{PATH}.index.json", size_bytes=1, part_bytes=PART)
+
+    await begun(vault)
+
+    assert await vault.is_open(longer)
+
+
 async def test_deleting_an_artifact_gives_up_its_uploads(reopen: Reopen) -> None:
     """A failed import leaves nothing, whatever was under way."""
     vault = reopen()

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -37,6 +38,12 @@ def events(server: RunningServer, name: str) -> list[dict[str, str]]:
     return [line for line in lines if line["event"] == name]
 
 
+def audited(server: RunningServer) -> list[dict[str, Any]]:
+    """The uses of keys in the server's audit log."""
+    records = [json.loads(line) for line in (server.data / "audit.jsonl").read_text().splitlines()]
+    return [record for record in records if record["eventSource"] == "kms.amazonaws.com"]
+
+
 def test_a_key_from_its_making_to_its_end(buckets: Path, tmp_path: Path, questions: list[dict[str, str]]) -> None:
     """One run: a key is made and named beside the server, wraps two models of one artifact, and is taken away."""
     data, flags = tmp_path / "data", ("--buckets", str(buckets), "--log-format", "json")
@@ -63,7 +70,7 @@ def test_a_key_from_its_making_to_its_end(buckets: Path, tmp_path: Path, questio
         for key in ("alias/team", "alias/none"):
             with pytest.raises(ClientError, match=r"ValidationException.*importedModelKmsKeyId"):
                 server.create_import("never", "s3://models/good/", importedModelKmsKeyId=key)
-        used = events(server, "key_used")
+        used, records = events(server, "key_used"), audited(server)
         material = json.loads((data / "keys" / "keyring.json").read_text())["keys"]
 
     assert {event["model_arn"] for event in used if event["key_arn"] == arn} >= {
@@ -71,12 +78,25 @@ def test_a_key_from_its_making_to_its_end(buckets: Path, tmp_path: Path, questio
         second["importedModelArn"],
     }
     assert all("job_id" in event for event in used)
+    of_first = [each for each in records if each["additionalEventData"].get("jobArn") == first["jobArn"]]
+    assert {each["eventName"] for each in of_first} == {"GenerateDataKey", "Decrypt"}
+    assert {each["resources"][0]["ARN"] for each in of_first} == {arn}
+    assert {each["requestParameters"]["encryptionContext"]["outcrop:model-arn"] for each in of_first} == {
+        first["importedModelArn"]
+    }
+    assert {each["userIdentity"]["arn"] for each in of_first} == {"arn:aws:iam::000000000000:root"}
+    assert any(each["additionalEventData"].get("command") == "outcrop keys rotate" for each in records)
+    refused = [each for each in records if each["eventName"] == "DescribeKey"]
+    assert {each["requestParameters"]["keyId"] for each in refused} == {"alias/team", "alias/none"}
     assert not any(version in server.log() for key in material.values() for version in key["versions"])
 
     with running_server(data, *flags) as server:
         with pytest.raises(ClientError, match="AccessDeniedException"):
             ask(server, second["importedModelArn"], questions[0])
         assert all("request_id" in event for event in events(server, "key_refused"))
+        denied = [each for each in audited(server) if each["eventName"] == "Decrypt" and "errorCode" in each]
+        assert {each["additionalEventData"]["modelArn"] for each in denied} == {second["importedModelArn"]}
+        assert {each["userIdentity"]["type"] for each in denied} == {"Root"}
         keys(data, "enable", arn)
         assert ask(server, second["importedModelArn"], questions[0])
         # A copy that is loaded needs no key; it goes on until it is idle.

@@ -16,7 +16,8 @@ import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 PROGRAMS = ("radosgw", "radosgw-admin", "ceph-mon", "ceph-osd", "ceph", "ceph-authtool", "monmaptool")
@@ -27,6 +28,10 @@ START_S = 60.0
 RETRY_S = 0.5
 
 
+def _no_admin(*_arguments: str) -> str:
+    raise NotImplementedError("this server is not managed here")
+
+
 @dataclass(frozen=True, kw_only=True)
 class S3Server:
     """Where a server listens, and its owner's key."""
@@ -35,6 +40,8 @@ class S3Server:
     access_key_id: str = ACCESS_KEY_ID
     secret_access_key: str = SECRET_ACCESS_KEY
     region: str = "us-east-1"
+    admin: Callable[..., str] = field(default=_no_admin, repr=False)
+    """Runs `radosgw-admin` with arguments, and returns what it printed."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -61,7 +68,7 @@ def ceph_rgw(folder: Path) -> Iterator[S3Server]:
     cluster = _Cluster(folder, monitor_port=monitor, gateway_port=gateway)
     with ExitStack() as stack:
         cluster.start(stack)
-        yield S3Server(url=f"http://127.0.0.1:{gateway}")
+        yield S3Server(url=f"http://127.0.0.1:{gateway}", admin=partial(cluster.run, "radosgw-admin"))
 
 
 class _Cluster:
@@ -79,26 +86,24 @@ class _Cluster:
             (self._folder / name).mkdir()
         self._conf.write_text(self._configuration())
         keyring, map_file = str(self._folder / "keyring"), str(self._folder / "monmap")
-        self._run(
-            "monmaptool", "--create", "--addv", "a", self._monitor, "--fsid", self._id, map_file, configured=False
-        )
+        self.run("monmaptool", "--create", "--addv", "a", self._monitor, "--fsid", self._id, map_file, configured=False)
         for user, caps in (("mon.", ["mon", "allow *"]), ("client.admin", ["mon", "allow *", "osd", "allow *"])):
             created = () if Path(keyring).exists() else ("--create-keyring",)
             pairs = [part for at in range(0, len(caps), 2) for part in ("--cap", *caps[at : at + 2])]
-            self._run("ceph-authtool", *created, keyring, "--gen-key", "-n", user, *pairs, configured=False)
+            self.run("ceph-authtool", *created, keyring, "--gen-key", "-n", user, *pairs, configured=False)
 
-        self._run("ceph-mon", "--mkfs", "-i", "a", "--monmap", map_file, "--keyring", keyring)
+        self.run("ceph-mon", "--mkfs", "-i", "a", "--monmap", map_file, "--keyring", keyring)
         self._serve(stack, "ceph-mon", "-i", "a")
         self._await("the monitor", lambda: self._succeeds("ceph", "-s"))
 
         osd_uuid = str(uuid.uuid4())
-        osd = self._run("ceph", "osd", "new", osd_uuid).strip()
-        self._run("ceph-osd", "-i", osd, "--mkfs", "--osd-uuid", osd_uuid)
-        self._run("ceph", "osd", "crush", "add", f"osd.{osd}", "1.0", "root=default")
+        osd = self.run("ceph", "osd", "new", osd_uuid).strip()
+        self.run("ceph-osd", "-i", osd, "--mkfs", "--osd-uuid", osd_uuid)
+        self.run("ceph", "osd", "crush", "add", f"osd.{osd}", "1.0", "root=default")
         self._serve(stack, "ceph-osd", "-i", osd)
-        self._await("the object store", lambda: "1 up" in self._run("ceph", "osd", "stat"))
+        self._await("the object store", lambda: "1 up" in self.run("ceph", "osd", "stat"))
 
-        self._run(
+        self.run(
             *("radosgw-admin", "user", "create", "--uid=owner", "--display-name=owner"),
             *(f"--access-key={ACCESS_KEY_ID}", f"--secret-key={SECRET_ACCESS_KEY}"),
         )
@@ -152,7 +157,7 @@ class _Cluster:
     def _command(self, program: str, *arguments: str) -> list[str]:
         return [program, "-c", str(self._conf), *arguments]
 
-    def _run(self, program: str, *arguments: str, configured: bool = True) -> str:
+    def run(self, program: str, *arguments: str, configured: bool = True) -> str:
         """Runs a program to its end; a cluster that has just begun refuses now and then, and is asked again."""
         command = self._command(program, *arguments) if configured else [program, *arguments]
         deadline = time.monotonic() + START_S

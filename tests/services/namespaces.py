@@ -19,8 +19,9 @@ from pathlib import Path
 
 _CLONE_NEWNET = 0x40000000
 _ETH_P_ALL = 0x0003
-_ARP, _IPV4, _IPV6 = 0x0806, 0x0800, 0x86DD
-_TCP, _UDP, _ICMPV6, _NEIGHBOUR_SOLICITATION = 6, 17, 58, 135
+_IPV4, _IPV6 = 0x0800, 0x86DD
+_TCP, _UDP = 6, 17
+_SYN, _ACK = 0x02, 0x10
 
 
 def missing() -> str | None:
@@ -89,20 +90,28 @@ def address(name: str, device: str, *addresses: str) -> None:
 
 
 class Watch:
-    """What came by a device: every packet that wants an answer from somebody there."""
+    """What came by a device."""
 
     def __init__(self) -> None:
         self.packets: list[bytes] = []
 
-    def to(self, wanted: str) -> list[bytes]:
-        """The packets to an address, those that ask where it is included."""
+    @property
+    def opened(self) -> list[bytes]:
+        """What begins something: each SYN and each datagram.
+
+        The rest may be of before: the end of a connection that was idle, or a kernel that looks after its neighbours.
+        """
+        return [packet for packet in self.packets if _begins(packet)]
+
+    def about(self, wanted: str) -> list[bytes]:
+        """All packets in which an address is, those that ask where it is included: of one that was never spoken to."""
         form = socket.inet_pton(socket.AF_INET6 if ":" in wanted else socket.AF_INET, wanted)
         return [packet for packet in self.packets if form in packet[14:80]]
 
 
 @contextmanager
 def watched(name: str, device: str) -> Iterator[Watch]:
-    """Looks at what arrives by a device of a namespace. IPv6's own housekeeping is left out."""
+    """Looks at what arrives by a device of a namespace."""
     watch, ended = Watch(), threading.Event()
     with entered(name):
         listener = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
@@ -119,7 +128,7 @@ def watched(name: str, device: str) -> Iterator[Watch]:
                 if was_over:
                     return
                 continue
-            if where[2] != socket.PACKET_OUTGOING and _asks(packet):
+            if where[2] != socket.PACKET_OUTGOING:
                 watch.packets.append(packet[:128])
 
     thread = threading.Thread(target=look)
@@ -132,14 +141,15 @@ def watched(name: str, device: str) -> Iterator[Watch]:
         listener.close()
 
 
-def _asks(packet: bytes) -> bool:
+def _begins(packet: bytes) -> bool:
     kind = int.from_bytes(packet[12:14], "big")
-    if kind in (_ARP, _IPV4):
-        return True
-    if kind != _IPV6:
+    if kind == _IPV4:
+        protocol, inside = packet[23], packet[14 + 4 * (packet[14] & 0x0F) :]
+    elif kind == _IPV6:
+        protocol, inside = packet[20], packet[54:]
+    else:
         return False
-    protocol = packet[20]
-    return protocol in (_TCP, _UDP) or (protocol == _ICMPV6 and packet[54] == _NEIGHBOUR_SOLICITATION)
+    return protocol == _UDP or (protocol == _TCP and inside[13] & (_SYN | _ACK) == _SYN)
 
 
 def _set(descriptor: int) -> None:

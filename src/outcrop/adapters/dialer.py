@@ -15,9 +15,13 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
 
+import structlog
+
 from outcrop.errors import NetworkRefusedError, UnavailableError
 from outcrop.imports.egress import Egress, plain
 from outcrop.records import IpAddress, Proxy, Subnet
+
+log = structlog.get_logger()
 
 Dial = Callable[[str, int, float | None], socket.socket]
 """Host, port, and the longest time that connecting may take in seconds → a connected socket. Raises OSError."""
@@ -60,6 +64,8 @@ class Dialer:
             OSError: nobody answers.
         """
         name = host.strip("[]").lower().rstrip(".")
+        if not self._egress.has_port(port):
+            raise NetworkRefusedError(self._egress.refusal(name, (), port))
         addresses = self._addresses(name)
         allowed = [address for address in addresses if self._egress.allows(address, port)]
         if not allowed:
@@ -78,6 +84,10 @@ class Dialer:
             try:
                 connected = _open(*way, port, timeout_s)
             except (OSError, UnavailableError) as error:
+                subnet, address = way
+                log.warning(
+                    "way_failed", subnet=subnet.id, host=name, address=str(address), port=port, reason=str(error)
+                )
                 failure = error
             else:
                 self._good[name, port] = way

@@ -15,6 +15,7 @@ from outcrop.adapters.engine_port import reserved_port
 from outcrop.adapters.engine_process import EngineProcess
 from outcrop.adapters.engine_profile import EngineProfile
 from outcrop.adapters.engine_whole import whole_reply
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import EngineError
 from outcrop.ports import RunningEngine
 from outcrop.records import JsonObject
@@ -80,6 +81,7 @@ class ProcessEngine:
                     log=self._log_dir / f"engine-{_file_name(label)}.log",
                     grace_s=STOP_GRACE_S,
                 )
+                reached(CrashPoint.ENGINE_STARTED)
                 http = EngineHttp(f"http://127.0.0.1:{port}", label=label, request_timeout_s=self._request_timeout_s)
                 engine = ProcessRunningEngine(self._profile, process=process, http=http, scratch=scratch)
                 await engine.until_ready(self._start_timeout_s)

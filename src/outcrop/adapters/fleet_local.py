@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from outcrop.adapters.memory_files import MemoryFiles
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.ports import Engine, RunningEngine, WriteAt
 from outcrop.records import ServableModel
 
@@ -49,6 +50,7 @@ class LocalHost:
         running: RunningEngine | None = None
         try:
             async with self._memory.folder(artifact.files, artifact.unseal) as folder:
+                reached(CrashPoint.WEIGHTS_IN_MEMORY)
                 running = await self._engine.start(str(folder), label=model.arn)
         except BaseException:
             # Also when we are cancelled while the folder is being freed: nobody would know of the engine.

@@ -26,6 +26,7 @@ from sqlalchemy.exc import DBAPIError
 from outcrop.adapters import dbos_log, postgres
 from outcrop.adapters.executors import Executors
 from outcrop.adapters.sqlite import make_durable
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import UnavailableError
 from outcrop.ports import Share, Workflow
 from outcrop.records import JsonValue
@@ -136,6 +137,7 @@ class DbosJobEngine:
                     await DBOS.enqueue_workflow_async(QUEUE, self._registered, job_id)
             except DBAPIError as error:
                 raise UnavailableError("the jobs' database", type(error.orig).__name__) from error
+        reached(CrashPoint.WORKFLOW_STARTED)
 
     async def answers(self) -> None:
         """Returns when the jobs' database answered. Raises UnavailableError, also while this process begins anew."""
@@ -178,10 +180,10 @@ class DbosJobEngine:
         )
 
         async def import_model(job_id: str) -> None:
-            await self._tracked(self._workflow(job_id, _run_step, partial(self._run_shares, job_id)))
+            await self._tracked(partial(self._workflow, job_id, _run_step, partial(self._run_shares, job_id)))
 
         async def import_share(job_id: str, share: JsonValue) -> JsonValue:
-            return await self._tracked(self._share(job_id, share))
+            return await self._tracked(partial(self._share, job_id, share))
 
         # Without a limit: a job that was interrupted often is still owed its end.
         self._registered = DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)(import_model)
@@ -206,17 +208,23 @@ class DbosJobEngine:
 
     async def _stop(self) -> None:
         self._registered = None
+        # First, while DBOS still has its threads: without them, steps that go on would fail, and fail their jobs. What
+        # is cancelled DBOS does not record, and so it is taken up again.
+        await self._interrupt()
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
         # DBOS had put a pool of its own in the place of the loop's, and has shut it down: whoever stops after us
         # still needs threads.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
+        if self._executors is not None:
+            await asyncio.to_thread(self._executors.release)
+
+    async def _interrupt(self) -> None:
+        """Cancels what runs, and waits for it."""
         running = set(self._running)
         for task in running:
             task.cancel()
         if running:
             await asyncio.wait(running, timeout=STOP_GRACE_S)
-        if self._executors is not None:
-            await asyncio.to_thread(self._executors.release)
 
     async def _watch(self, executors: Executors) -> None:
         """Tells that this worker lives, and takes up the jobs of those that no longer do."""
@@ -284,19 +292,28 @@ class DbosJobEngine:
             else:
                 yield result
 
-    async def _tracked(self, work: Awaitable[Result]) -> Result:
+    async def _tracked(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        if self._registered is None:
+            # Taken from the queue while this worker stops: as if it had been cancelled at once.
+            raise asyncio.CancelledError
         task = asyncio.current_task()
         if task is not None:
             self._running.add(task)
             task.add_done_callback(self._running.discard)
-        return await work
+        result = await work()
+        reached(CrashPoint.WORKFLOW_DONE)
+        return result
 
 
 async def _run_step(name: str, work: Callable[[], Awaitable[JsonValue]]) -> JsonValue:
     async def step() -> JsonValue:
-        return await work()
+        outcome = await work()
+        reached(CrashPoint.STEP_DONE, name)
+        return outcome
 
-    return await DBOS.run_step_async({"name": name}, step)
+    recorded = await DBOS.run_step_async({"name": name}, step)
+    reached(CrashPoint.STEP_RECORDED, name)
+    return recorded
 
 
 def _forgotten(version: str, executors: Executors | None) -> list[WorkflowStatus]:

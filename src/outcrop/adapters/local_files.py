@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import StorageError
 from outcrop.ports import Buffer
 
@@ -43,8 +44,10 @@ def take_name(temporary: Path, final: Path) -> None:
     with translated(final):
         final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary.replace(final)
+        reached(CrashPoint.FILE_NAMED)
         sync_folder(final.parent)
         sync_folder(final.parent.parent)
+    reached(CrashPoint.FILE_KEPT)
 
 
 def sync_file(path: Path) -> None:

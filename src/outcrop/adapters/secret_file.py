@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import SettingError
 
 _OTHERS = 0o077
@@ -16,36 +17,28 @@ _OTHERS = 0o077
 
 def create_once(path: Path, text: str) -> None:
     """Makes the file with this text, unless it exists: of two servers that start at once, the first one's stays."""
-    if path.exists():
+    if path.exists() and not _left_of(path):
         return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = _written(path, text)
-    try:
-        # A link, not a rename: a rename would replace the other server's file.
-        with contextlib.suppress(FileExistsError):
-            os.link(temporary, path)
-    finally:
-        temporary.unlink()
-    _sync_folder(path.parent)
+    with _alone(path):
+        if path.exists():
+            return
+        _written(path, text).replace(path)
+        reached(CrashPoint.SECRET_MADE, path.name)
+        _sync_folder(path.parent)
 
 
 @contextlib.contextmanager
 def changing(path: Path) -> Iterator[Callable[[str], None]]:
-    """Keeps other processes from changing the file meanwhile, and gives what replaces it, durably.
-
-    The lock is a file beside it: the file itself is replaced, and a lock on what was replaced keeps nobody out.
-    """
+    """Keeps other processes from changing the file meanwhile, and gives what replaces it, durably."""
 
     def write(text: str) -> None:
         _written(path, text).replace(path)
+        reached(CrashPoint.SECRET_REPLACED, path.name)
         _sync_folder(path.parent)
 
-    descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with _alone(path):
         yield write
-    finally:
-        os.close(descriptor)
 
 
 def read_private(path: Path) -> str:
@@ -53,6 +46,27 @@ def read_private(path: Path) -> str:
     if path.stat().st_mode & _OTHERS:
         raise SettingError("--data", f"{path} may be read by others; run `chmod 600 {path}`")
     return path.read_text()
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Lets one process at a time make or change the file, and removes what a kill left of an earlier change.
+
+    The lock is a file beside it: the file itself is replaced, and a lock on what was replaced keeps nobody out.
+    """
+    descriptor = os.open(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        for left in _left_of(path):
+            left.unlink()
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _left_of(path: Path) -> list[Path]:
+    """Lists temporary files: of the process that is alone with the file, or of one that was killed."""
+    return list(path.parent.glob(f".{path.name}.*"))
 
 
 def _written(path: Path, text: str) -> Path:
@@ -67,6 +81,7 @@ def _written(path: Path, text: str) -> Path:
     except OSError:
         temporary.unlink()
         raise
+    reached(CrashPoint.SECRET_WRITTEN, path.name)
     return temporary
 
 

@@ -22,6 +22,7 @@ from typing import TypeVar
 
 from outcrop.adapters.local_files import has_extents, open_new, sync_file, sync_folder, take_name, translated, write_at
 from outcrop.adapters.local_part import LocalPart
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import IntegrityError
 from outcrop.ports import Buffer
 from outcrop.records import Upload
@@ -79,6 +80,7 @@ class LocalVault:
         )
 
         await self._run(lambda: os.close(open_new(self._upload(artifact_id, upload.id), size_bytes)))
+        reached(CrashPoint.UPLOAD_MADE)
         return upload
 
     async def give_up(self, upload: Upload) -> None:
@@ -114,6 +116,7 @@ class LocalVault:
     async def sync(self, upload: Upload) -> None:
         """Returns once the parts that were finished before are there after a power cut."""
         await self._run(lambda: sync_file(self._upload(upload.artifact_id, upload.id)))
+        reached(CrashPoint.UPLOAD_SYNCED)
 
     async def finish(self, upload: Upload, receipts: Sequence[str]) -> None:  # noqa: ARG002  # a folder gives none
         """Gives the file its name, durably."""
@@ -122,6 +125,7 @@ class LocalVault:
 
         def keep() -> None:
             sync_file(temporary)
+            reached(CrashPoint.UPLOAD_WHOLE)
             take_name(temporary, final)
 
         await self._run(keep)
@@ -193,8 +197,10 @@ class LocalVault:
             except FileNotFoundError:
                 if not (self._artifacts / artifact_id).is_dir():
                     raise IntegrityError(f"there is no artifact {artifact_id} to publish") from None
+            reached(CrashPoint.ARTIFACT_RENAMED)
             sync_folder(self._artifacts)
             sync_folder(self._staging)
+        reached(CrashPoint.ARTIFACT_KEPT)
 
     def _delete(self, artifact_id: str) -> None:
         with translated(self._artifacts):
@@ -203,8 +209,11 @@ class LocalVault:
                     # Renamed first, so that a kill in the middle leaves nothing that looks like an artifact.
                     doomed = self._staging / f".deleted-{artifact_id}-{uuid.uuid4().hex}"
                     os.rename(parent / artifact_id, doomed)  # noqa: PTH104  # as above
+                    reached(CrashPoint.DOOMED_RENAMED)
                     sync_folder(parent)
+                    reached(CrashPoint.DOOMED_SYNCED)
                     shutil.rmtree(doomed)
+                    reached(CrashPoint.DOOMED_REMOVED)
 
     def _list(self) -> list[str]:
         with translated(self._artifacts):
@@ -254,4 +263,5 @@ class _LocalFile:
 def _keep(descriptor: int, temporary: Path, final: Path) -> None:
     with translated(final):
         os.fsync(descriptor)
+    reached(CrashPoint.FILE_SYNCED)
     take_name(temporary, final)

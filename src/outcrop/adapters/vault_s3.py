@@ -31,6 +31,7 @@ from outcrop.adapters.http_ranges import (
 )
 from outcrop.adapters.s3_errors import FALLBACK_REGION, code_of, is_away, may_pass, reason_of, status_of
 from outcrop.adapters.whole import Whole
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import IntegrityError, StorageError, UnavailableError
 from outcrop.ports import Buffer
 from outcrop.records import Upload
@@ -88,6 +89,7 @@ class S3Vault:
         file = _S3File(size_bytes)
         yield file
         await self._call("put_object", Key=self._key(artifact_id, path), Body=bytes(file.data))
+        reached(CrashPoint.OBJECT_PUT)
 
     async def read(self, artifact_id: str, path: str, start: int, end: int) -> Buffer:
         """Returns exactly [start, end) of a sealed file, staged or published. Raises IntegrityError for less."""
@@ -115,17 +117,21 @@ class S3Vault:
             raise IntegrityError(f"there is no artifact {artifact_id} to publish")
         await self._give_up(self._key(artifact_id, ""))
         await self._call("put_object", Key=marker, Body=b"")
+        reached(CrashPoint.MARKER_PUT)
 
     async def delete(self, artifact_id: str) -> None:
         """Removes an artifact, its marker first, its files, and its unfinished uploads."""
         await self._call("delete_object", Key=f"{self._root}published/{artifact_id}")
+        reached(CrashPoint.MARKER_DELETED)
         await self._give_up(self._key(artifact_id, ""))
+        reached(CrashPoint.UPLOADS_ABORTED)
         keys = await self._keys(self._key(artifact_id, ""))
         for begin in range(0, len(keys), _MOST_KEYS):
             doomed = [{"Key": key} for key in keys[begin : begin + _MOST_KEYS]]
             answer = await self._call("delete_objects", Delete={"Objects": doomed, "Quiet": True})
             if answer.get("Errors"):
                 raise StorageError(f"{self._name}: files of artifact {artifact_id} could not be deleted")
+        reached(CrashPoint.OBJECTS_DELETED)
 
     async def artifact_ids(self) -> Sequence[str]:
         """Lists the artifacts of which the vault holds anything: files, unfinished uploads, a marker."""
@@ -140,6 +146,7 @@ class S3Vault:
     async def begin(self, artifact_id: str, path: str, *, size_bytes: int, part_bytes: int) -> Upload:
         """Begins a staged file anew, beside earlier uploads of the same file."""
         made = await self._call("create_multipart_upload", Key=self._key(artifact_id, path))
+        reached(CrashPoint.UPLOAD_CREATED)
         return Upload(
             artifact_id=artifact_id, path=path, id=made["UploadId"], size_bytes=size_bytes, part_bytes=part_bytes
         )
@@ -181,6 +188,7 @@ class S3Vault:
             UploadId=upload.id,
             MultipartUpload={"Parts": parts},
         )
+        reached(CrashPoint.UPLOAD_COMPLETED)
 
     async def put_part(self, upload: Upload, number: int, data: bytearray) -> str:
         """Uploads a part and returns its ETag."""
@@ -191,6 +199,7 @@ class S3Vault:
             PartNumber=number + 1,
             Body=data,
         )
+        reached(CrashPoint.PART_UPLOADED)
         return str(answer["ETag"])
 
     # --- the bucket ---

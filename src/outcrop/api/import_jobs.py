@@ -37,6 +37,7 @@ async def create_model_import_job(call: Call, services: Services) -> Reply:
         tenant=tenant,
         request=request,
         model_id=arn.new_id(services.pick),
+        principal_arn=call.caller.principal_arn,
         key_arn=key_arn,
         stage=Stage.QUEUED,
         created_at=now,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+import structlog
+
 from outcrop.api import converse, count_tokens, import_jobs, imported_models, invoke, tags
 from outcrop.api.calls import Call, Handler, Reply
 from outcrop.api.services import Services
@@ -35,7 +37,9 @@ def handlers(services: Services) -> dict[str, Handler]:
         async def handle(call: Call) -> Reply:
             services.throttle.take(call.caller.tenant, call.operation, services.clock.monotonic())
             await services.permissions.require(call)
-            return await operation(call, services)
+            # Uses of keys and roles are told with who asked for them.
+            with structlog.contextvars.bound_contextvars(principal=call.caller.principal_arn):
+                return await operation(call, services)
 
         return handle
 

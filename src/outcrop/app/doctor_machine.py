@@ -161,7 +161,7 @@ async def _keys(settings: Settings, clock: Clock) -> Outcome:
     from outcrop.app.keys import open_keys  # noqa: PLC0415  # boto3 takes 0.2 s
     from outcrop.arn import Tenant  # noqa: PLC0415
 
-    keys = await open_keys(settings, clock)
+    keys = await open_keys(settings, clock, None)
     own = Tenant(account=settings.account, region=settings.region)
     try:
         arn = await keys.resolve(None, own)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 
 from outcrop.adapters.engine_openai import ProcessEngine
 from outcrop.adapters.engine_remote import CAPABILITIES as REMOTE_CAPABILITIES
@@ -15,8 +16,8 @@ from outcrop.serving.capabilities import Capabilities
 from outcrop.settings import Settings, find_program
 
 
-def open_engine(settings: Settings, *, environment: Mapping[str, str]) -> tuple[Engine, Capabilities]:
-    """Returns the engine and what it can do."""
+def open_engine(settings: Settings, *, run_dir: Path, environment: Mapping[str, str]) -> tuple[Engine, Capabilities]:
+    """Returns the engine, whose processes work in folders under `run_dir`, and what it can do."""
     if settings.engine.startswith(("http://", "https://")):
         return RemoteEngine(settings.engine, request_timeout_s=settings.engine_request_s), REMOTE_CAPABILITIES
     command = settings.engine_command or find_program(settings.engine)
@@ -27,7 +28,7 @@ def open_engine(settings: Settings, *, environment: Mapping[str, str]) -> tuple[
     )
     engine = ProcessEngine(
         profile,
-        run_dir=settings.data / "run",
+        run_dir=run_dir,
         log_dir=settings.data / "logs",
         environment=environment,
         start_timeout_s=settings.engine_start_s,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING
@@ -109,6 +110,26 @@ class JobSources:
         store = self._of_runs.pop((job.id, job.fence), None)
         if store is not None:
             store.close()
+
+    @asynccontextmanager
+    async def lend(self, job: ImportJob) -> AsyncIterator[ObjectStore]:
+        """Gives a store for a share of a job, with a session of its own that ends with the context.
+
+        The job may be another worker's, and its run here may end before the share does. Raises as `open` does.
+        """
+        if self._is_shared(job):
+            yield await self.open(job)
+            return
+        store = self._opened(job, self._networks.outbound(job))
+        try:
+            yield store
+        finally:
+            store.close()
+
+    def _is_shared(self, job: ImportJob) -> bool:
+        """Whether the job's store is that of all jobs: folders, or S3 with the server's credentials and way out."""
+        is_plain = self._roles_by is None and job.request.network is None
+        return is_plain or self.read_with(job) is ReadWith.FILES
 
     async def _pass(self, job: ImportJob, way: Callable[[ImportJob], Outbound]) -> None:
         # A folder of `outcrop import DIR` has a made-up role, and its operator can read it anyway.

@@ -14,6 +14,7 @@ from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.keys_local import LocalKeyring
 from outcrop.adapters.keys_logged import LoggedKeys
 from outcrop.app.catalog import open_catalog
+from outcrop.app.trail import Trail, open_trail
 from outcrop.arn import Tenant
 from outcrop.errors import KeyUnavailableError, SettingError, UnavailableError
 from outcrop.imports.key_copies import rewrap
@@ -26,20 +27,20 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 
-async def open_keys(settings: Settings, clock: Clock) -> KeyService:
-    """Returns the server's KeyService, every use of which is logged.
+async def open_keys(settings: Settings, clock: Clock, trail: Trail | None) -> KeyService:
+    """Returns the server's KeyService, every use of which is told: in the log, and to the trail.
 
     Raises:
         SettingError: the keyring, or the key that the settings name, cannot be used.
     """
     own = Tenant(account=settings.account, region=settings.region)
     if settings.keys == "local":
-        return LoggedKeys(_local(settings, clock))
+        return LoggedKeys(_local(settings, clock), trail=trail, clock=clock)
 
     # boto3 takes 0.2 s to import, which those who have a keyring need not pay.
     from outcrop.adapters.outbound import DEFAULT  # noqa: PLC0415
 
-    keys = kms_keys(settings, DEFAULT)
+    keys = kms_keys(settings, clock, trail, DEFAULT)
     try:
         await keys.resolve(None, own)
     except KeyUnavailableError as error:
@@ -50,14 +51,15 @@ async def open_keys(settings: Settings, clock: Clock) -> KeyService:
     return keys
 
 
-def kms_keys(settings: Settings, outbound: Outbound) -> KeyService:
-    """Returns the keys of KMS as a way out reaches them, every use of which is logged. For `--keys kms`."""
+def kms_keys(settings: Settings, clock: Clock, trail: Trail | None, outbound: Outbound) -> KeyService:
+    """Returns the keys of KMS as a way out reaches them, every use of which is told. For `--keys kms`."""
     import boto3  # noqa: PLC0415  # as above
 
     from outcrop.adapters.keys_kms import KmsKeys  # noqa: PLC0415  # as above
 
     own = Tenant(account=settings.account, region=settings.region)
-    return LoggedKeys(KmsKeys(boto3.Session(), service_key=settings.kms_key, own=own, outbound=outbound))
+    keys = KmsKeys(boto3.Session(), service_key=settings.kms_key, own=own, outbound=outbound)
+    return LoggedKeys(keys, trail=trail, clock=clock)
 
 
 def open_keyring(settings: Settings, *, is_made: bool = False) -> LocalKeyring:
@@ -84,8 +86,13 @@ async def rewrap_models(settings: Settings, keyring: LocalKeyring, key_arn: str)
         KeyUnavailableError: the key is disabled.
         UnavailableError: the catalog cannot be reached.
     """
-    with _artifacts(settings) as artifacts:
-        return await rewrap(artifacts, LoggedKeys(keyring), key_arn, random_bytes=secrets.token_bytes)
+    with (
+        _artifacts(settings) as artifacts,
+        open_trail(settings) as trail,
+        structlog.contextvars.bound_contextvars(command="outcrop keys rotate"),
+    ):
+        keys = LoggedKeys(keyring, trail=trail, clock=SystemClock())
+        return await rewrap(artifacts, keys, key_arn, random_bytes=secrets.token_bytes)
 
 
 async def copies_of(settings: Settings, key_arns: Sequence[str]) -> dict[str, int]:

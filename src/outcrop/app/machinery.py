@@ -28,12 +28,14 @@ from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine, Limits
 from outcrop.adapters.keys_networked import NetworkedKeys
 from outcrop.adapters.memory_files import MemoryFiles
+from outcrop.adapters.own_folder import own_folder
 from outcrop.app.engines import open_engine
 from outcrop.app.host import import_host
 from outcrop.app.job_sources import JobSources
 from outcrop.app.keys import kms_keys, open_keys
 from outcrop.app.networks import ServerNetworks, load_networks
 from outcrop.app.roles import roles_by
+from outcrop.app.trail import Trail, open_trail
 from outcrop.app.vaults import local_reads, open_vault
 from outcrop.app.webhooks import ends_told
 from outcrop.console.health import Readiness
@@ -62,6 +64,8 @@ class Machinery:
     """Everything behind the API."""
 
     clock: Clock
+    trail: Trail | None
+    """Takes the records of the audit log, where there is one."""
     database: Database
     jobs: SqlJobCatalog
     models: SqlModelCatalog
@@ -86,7 +90,8 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
     async with AsyncExitStack() as stack:
         clock = SystemClock()
         known = load_networks(settings.networks)
-        keys = await open_keys(settings, clock)
+        trail = stack.enter_context(open_trail(settings))
+        keys = await open_keys(settings, clock, trail)
         database = Database(settings.catalog_url, tells_ends=bool(settings.webhook_url))
         stack.callback(database.close)
         await asyncio.to_thread(database.migrate)
@@ -96,7 +101,7 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
             known,
             networks_used,
             keys=keys,
-            keys_by=None if settings.keys == "local" else partial(kms_keys, settings),
+            keys_by=None if settings.keys == "local" else partial(kms_keys, settings, clock, trail),
             is_worker=settings.worker,
         )
         vault = open_vault(settings.vault_place, upstream_environment())
@@ -108,8 +113,12 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
         reading = Reading(vault=vault, keys=models_keys, threads=threads, thread_count=cores, local=local_reads(vault))
         opened = partial(open_artifact, reading=reading)
 
-        engine, capabilities = open_engine(settings, environment=engine_environment())
-        memory = MemoryFiles(run_dir=settings.data / "run", plaintext_dir=settings.plaintext_dir)
+        run_dir = stack.enter_context(own_folder(settings.data / "run"))
+        plaintext_dir = None
+        if settings.plaintext_dir is not None:
+            plaintext_dir = stack.enter_context(own_folder(settings.plaintext_dir))
+        engine, capabilities = open_engine(settings, run_dir=run_dir, environment=engine_environment())
+        memory = MemoryFiles(run_dir=run_dir, plaintext_dir=plaintext_dir)
         fleet = Fleet(
             MeasuredHost(LocalHost(engine=engine, memory=memory, open_artifact=opened), meter, clock),
             clock,
@@ -142,6 +151,7 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
             clock=clock,
             open_source=sources.open,
             close_source=sources.close,
+            lend_source=sources.lend,
             access=sources.access,
             prove=partial(
                 prove_model, fleet=fleet, capabilities=capabilities, clock=clock, load_s=settings.engine_start_s
@@ -177,6 +187,7 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
 
         yield Machinery(
             clock=clock,
+            trail=trail,
             database=database,
             jobs=jobs,
             models=models,

@@ -17,7 +17,6 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from outcrop.adapters import data_folder
-from outcrop.adapters.audit_file import AuditFile
 from outcrop.adapters.catalog_sql import (
     SqlDeliveryCatalog,
     SqlTagCatalog,
@@ -49,7 +48,6 @@ from outcrop.wire.authenticate import (
 )
 from outcrop.wire.gateway import Gateway
 from outcrop.wire.request import HttpRequest, read_headers
-from outcrop.wire.trail import Record
 
 log = structlog.get_logger()
 
@@ -157,7 +155,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             ),
             own_prefixes=PREFIXES,
             observe=metrics.observe_request,
-            trail=_trail(settings, stack),
+            trail=behind.trail,
         )
 
 
@@ -211,14 +209,6 @@ def _authenticator(settings: Settings, root: Principal, principals: Principals, 
         bearing=BearerAuthenticator(principals.find, principals.find_api_key, clock, region=settings.region),
     )
     return FreshAuthenticator(known, principals.refresh)
-
-
-def _trail(settings: Settings, stack: AsyncExitStack) -> Callable[[Record], None] | None:
-    if settings.audit_path is None:
-        return None
-    audit = AuditFile(settings.audit_path)
-    stack.callback(audit.close)
-    return audit.write
 
 
 def _own_port(host: str, port: int) -> tuple[str, int]:

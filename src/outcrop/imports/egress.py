@@ -55,10 +55,14 @@ class Egress:
         """Says whether the groups allow a connection to an address and port."""
         return all(self._allows(end, port) for end in _ends(plain(address)))
 
+    def has_port(self, port: int) -> bool:
+        """Says whether the groups allow any address at a port: if not, no name need be asked for."""
+        return any(rule.first_port <= port <= rule.last_port for group in self.groups for rule in group.egress)
+
     def refusal(self, host: str, addresses: Sequence[IpAddress], port: int) -> str:
-        """Returns why a connection is not opened: the groups, what was to be reached, and what would allow it."""
+        """Returns why a connection is not opened: the groups, and what was to be reached."""
         told = ", ".join(str(plain(address)) for address in addresses[:_MOST_TOLD])
-        where = told if host == told else f"{host} ({told})"
+        where = host if told in ("", host) else f"{host} ({told})"
         ids = ", ".join(group.id for group in self.groups)
         noun = "security group" if len(self.groups) == 1 else "security groups"
         verb = "does" if len(self.groups) == 1 else "do"

@@ -140,7 +140,7 @@ class ImportPipeline:
                 log.exception("import_step_failed", job_id=claim.id, step=name)
                 return {"failed": _STUCK, "cause": FailureCause.INTERNAL}
 
-        with structlog.contextvars.bound_contextvars(job_id=claim.id):
+        with structlog.contextvars.bound_contextvars(job_id=claim.id, principal=claim.principal_arn):
             recorded = cast("Mapping[str, JsonValue]", await run_step(name, outcome))
         _require_done(recorded)
         return recorded["done"]
@@ -241,8 +241,9 @@ class ImportPipeline:
         async def work() -> JsonValue:
             job = await tools.jobs.get(None, job_id)
             shares.require_copying(job)
-            store = await tools.open_source(job)
-            await shares.copy_share(tools, job, store=store, share=shares.ranges_of(share))
+            with structlog.contextvars.bound_contextvars(principal=job.principal_arn):
+                async with tools.lent_source(job) as store:
+                    await shares.copy_share(tools, job, store=store, share=shares.ranges_of(share))
             return None
 
         with structlog.contextvars.bound_contextvars(job_id=job_id):

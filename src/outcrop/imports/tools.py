@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 from outcrop.artifact.host import Host
@@ -51,6 +52,8 @@ class ImportTools:
     """Opens the store that the job's role may read; the same one until it is closed."""
     close_source: Callable[[ImportJob], Awaitable[None]] = _nothing_to_close
     """Ends what was opened for a run of a job, which its fence tells from others."""
+    lend_source: Callable[[ImportJob], AbstractAsyncContextManager[ObjectStore]] | None = None
+    """Opens a store for a share of a job, which may be another worker's; None: the job's own does."""
     access: Callable[[ImportJob], JsonObject] = _no_access
     """Tells what the source is read with: the member `access` of the report (docs/report.md)."""
     prove: Callable[[ServableModel, ModelFacts], Awaitable[JsonObject]]
@@ -73,3 +76,12 @@ class ImportTools:
     """Places for parts and runs of bytes on their way, shared by all imports of this process."""
     meter: Meter = field(default_factory=Unmetered)
     """What is told of bytes, stages and ends."""
+
+    @asynccontextmanager
+    async def lent_source(self, job: ImportJob) -> AsyncIterator[ObjectStore]:
+        """Gives the store that the job's role may read, for as long as the context."""
+        if self.lend_source is None:
+            yield await self.open_source(job)
+            return
+        async with self.lend_source(job) as store:
+            yield store

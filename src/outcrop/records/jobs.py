@@ -115,6 +115,8 @@ class ImportJob:
     request: ImportRequest
     model_id: str
     """The id that the model will carry; chosen at creation, so that keys can name the model before it exists."""
+    principal_arn: str = ""
+    """Who created it; empty for jobs of before that was kept."""
     key_arn: str
     """The key that wraps the model's data key; resolved at creation."""
     stage: Stage

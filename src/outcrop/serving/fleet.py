@@ -15,6 +15,7 @@ from typing import Any
 
 import structlog
 
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import ModelNotReadyError, NotFoundError, ThrottledError, UnavailableError
 from outcrop.ports import Clock, CopyHost, RunningEngine
 from outcrop.records import ServableModel
@@ -136,6 +137,7 @@ class Fleet:
             if not copy.loaded.is_set():
                 task.cancel()
             await asyncio.wait({task})
+        reached(CrashPoint.COPIES_RETIRED)
 
     async def close(self) -> None:
         """Ends every copy, also those in use, and takes no more requests."""

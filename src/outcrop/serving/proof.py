@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import (
     EngineError,
     ModelFailedError,
@@ -52,7 +53,10 @@ async def prove_model(
     """
     try:
         async with fleet.copy_of(model, hold_s=load_s) as engine:
-            return await prove(engine, facts, capabilities=capabilities, clock=clock)
+            reached(CrashPoint.ENGINE_READY)
+            evidence = await prove(engine, facts, capabilities=capabilities, clock=clock)
+            reached(CrashPoint.MODEL_PROVEN)
+            return evidence
     except ModelNotReadyError as error:
         raise ProofFailedError(f"the model was not loaded within {load_s:g} seconds") from error
     except ThrottledError as error:

@@ -145,11 +145,16 @@ Application = Callable[
 ]
 
 
-def paced_app(chunk_s: float) -> Application:
+Answered = Callable[[str, JsonObject], tuple[int, JsonObject]]
+"""From the path and body of a request to a status and a document."""
+
+
+def paced_app(chunk_s: float, *, answered: Answered = answer) -> Application:
     """Returns the null engine as an ASGI application, to be served on a port and used by its URL.
 
     Args:
         chunk_s: how long a stream waits before each chunk, in seconds, as an engine that computes would.
+        answered: what it answers; default: canned words.
     """
 
     async def app(
@@ -164,7 +169,7 @@ def paced_app(chunk_s: float) -> Application:
             message = await receive()
             content += message.get("body", b"")
             has_more = message.get("more_body", False)
-        status, document = _route(scope["method"], scope["path"], content)
+        status, document = _route(scope["method"], scope["path"], content, answered)
         is_stream = status == OK and scope["method"] == "POST" and json.loads(content).get("stream") is True
         headers = [(b"content-type", b"text/event-stream" if is_stream else b"application/json")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -185,14 +190,14 @@ app = paced_app(0)
 """The null engine that answers at once."""
 
 
-def _route(method: str, path: str, content: bytes) -> tuple[int, JsonObject]:
+def _route(method: str, path: str, content: bytes, answered: Answered) -> tuple[int, JsonObject]:
     match method, path:
         case "GET", "/health":
             return 200, {"status": "ok"}
         case "GET", "/v1/models":
             return 200, {"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "outcrop"}]}
         case "POST", _:
-            return answer(path, json.loads(content))
+            return answered(path, json.loads(content))
         case _:
             return 404, {"error": "Not Found"}
 

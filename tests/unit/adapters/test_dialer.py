@@ -109,6 +109,17 @@ def test_what_the_groups_do_not_allow_is_not_connected() -> None:
     assert came == []
 
 
+def test_a_name_is_not_asked_for_in_vain() -> None:
+    """Where no rule has the port, also the question is a packet too many."""
+    names = Names(s3_test=["127.0.0.1"])
+    dial = dialer(rules=[{"to": "0.0.0.0/0", "ports": [443]}], names=names)
+
+    with pytest.raises(NetworkRefusedError, match=r"does not allow a connection to s3\.test at port 80\."):
+        dial("s3.test", 80, WAIT_S)
+
+    assert names.asked == []
+
+
 def test_of_a_names_addresses_only_the_allowed_are_connected() -> None:
     """A name with a second address does not lead there, wherever in the answer it stands."""
     with listening() as (port, came):

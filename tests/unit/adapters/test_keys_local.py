@@ -153,3 +153,14 @@ def test_an_alias_is_named_as_aws_names_them(path: Path, name: str) -> None:
         keyring.create(name)
 
     assert len(keyring.read().keys) == 1
+
+
+def test_what_a_killed_change_left_goes_at_the_next_start(path: Path) -> None:
+    """A temporary file holds secrets, too."""
+    opened(path)
+    left = path.with_name(f".{path.name}.0123")
+    left.write_text("secret")
+
+    opened(path)
+
+    assert not left.exists()

@@ -6,6 +6,7 @@ from structlog.testing import capture_logs
 from outcrop.adapters.keys_logged import LoggedKeys
 from outcrop.arn import Tenant
 from outcrop.errors import KeyDeniedError, KeyUnavailableError, UnavailableError
+from outcrop.testing.clock import FakeClock
 from outcrop.testing.keys import SERVICE_KEY, FakeKeyService
 
 pytestmark = pytest.mark.anyio
@@ -17,7 +18,7 @@ CONTEXT = {"outcrop:model-arn": MODEL}
 
 async def test_every_use_is_told_and_no_secret_is() -> None:
     """Key, operation and model; never what was wrapped."""
-    keys = LoggedKeys(FakeKeyService())
+    keys = LoggedKeys(FakeKeyService(), trail=None, clock=FakeClock())
 
     with capture_logs() as events:
         made = await keys.generate_data_key(SERVICE_KEY, CONTEXT)
@@ -37,7 +38,7 @@ async def test_every_refusal_is_told(failure: Exception) -> None:
     fake.failures = [failure]
 
     with capture_logs() as events, pytest.raises(type(failure)):
-        await LoggedKeys(fake).generate_data_key(SERVICE_KEY, CONTEXT)
+        await LoggedKeys(fake, trail=None, clock=FakeClock()).generate_data_key(SERVICE_KEY, CONTEXT)
 
     assert events == [
         {
@@ -54,6 +55,6 @@ async def test_every_refusal_is_told(failure: Exception) -> None:
 async def test_a_key_that_does_not_resolve_is_told() -> None:
     """The operator sees what was asked for."""
     with capture_logs() as events, pytest.raises(KeyUnavailableError):
-        await LoggedKeys(FakeKeyService()).resolve("alias/none", TENANT)
+        await LoggedKeys(FakeKeyService(), trail=None, clock=FakeClock()).resolve("alias/none", TENANT)
 
     assert [(event["event"], event["key_id"]) for event in events] == [("key_refused", "alias/none")]

@@ -14,7 +14,7 @@ from outcrop.app.job_sources import JobSources
 from outcrop.app.networks import ServerNetworks
 from outcrop.app.roles import ambient_notice, assumes_roles, roles_by
 from outcrop.errors import RoleRefusedError, SettingError
-from outcrop.records import ImportJob, SourceLocation
+from outcrop.records import ImportJob, SourceLocation, SourceObject
 from outcrop.settings import Settings, load
 from outcrop.testing.clock import FakeClock
 from outcrop.testing.keys import FakeKeyService
@@ -136,6 +136,29 @@ async def test_a_run_that_lost_its_job_closes_nothing_of_its_successor(tmp_path:
     await found.close(JOB)
 
     assert await found.open(successor) is store
+
+
+async def test_a_share_has_a_store_of_its_own(tmp_path: Path) -> None:
+    """It may run where its job does not, or outlive the job's run; it ends with the share."""
+    found = sources(Settings(data=tmp_path), role_broker(ROLE))
+    store = await found.open(JOB)
+
+    async with found.lend(JOB) as lent, found.lend(JOB) as another:
+        assert len({id(store), id(lent), id(another)}) == 3
+
+    assert await found.open(JOB) is store
+    location = SourceLocation.parse(JOB.request.source_uri)
+    source = SourceObject(bucket=location.bucket, key="m/x", size_bytes=9, etag='"e"')
+    with pytest.raises(RuntimeError):
+        await lent.read(source, 0, 9)
+
+
+async def test_what_all_jobs_share_is_lent_as_it_is(tmp_path: Path) -> None:
+    """And is not closed after a share."""
+    found = sources(Settings(data=tmp_path), None)
+
+    async with found.lend(JOB) as lent:
+        assert lent is await found.open(JOB)
 
 
 async def test_without_roles_s3_is_read_as_the_server(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.jobs import under
 from outcrop.adapters.catalog_sql.tables import artifacts, import_jobs, imported_models
 from outcrop.arn import Arn, ResourceKind, Tenant
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import IllegalMoveError
 from outcrop.records import ImportedModel, KeyCopy, SharedArtifact
 
@@ -50,7 +51,9 @@ class SqlArtifactCatalog:
                 is_last_holder(connection, job.shared_artifact_id)
             return found
 
-        return await self._database.transaction(work)
+        shared = await self._database.transaction(work)
+        reached(CrashPoint.ARTIFACT_SHARED, "none" if shared is None else "held")
+        return shared
 
     async def release(self, job_id: str, *, fence: int | None = None) -> Sequence[str]:
         """Takes a job's artifacts and wrapped key from it for good; returns those whose bytes may go.
@@ -69,7 +72,9 @@ class SqlArtifactCatalog:
             is_free = shared is not None and is_last_holder(connection, shared)
             return [job_id, shared] if is_free else [job_id]
 
-        return await self._database.transaction(work)
+        free = await self._database.transaction(work)
+        reached(CrashPoint.ARTIFACT_RELEASED)
+        return free
 
     async def held(self) -> frozenset[str]:
         """Lists, at one moment, every artifact that a model or an unended job of any account holds or may write."""
@@ -111,11 +116,13 @@ class SqlArtifactCatalog:
                 import_jobs.c.ended_at.is_(None),
             ),
         )
-        return await self._database.transaction(
+        is_replaced = await self._database.transaction(
             lambda connection: any(
                 connection.execute(update.values(wrapped_key=wrapped_key)).rowcount > 0 for update in updates
             )
         )
+        reached(CrashPoint.KEY_REWRAPPED)
+        return is_replaced
 
 
 def keep(connection: sa.Connection, model: ImportedModel, content_sha256: str) -> None:

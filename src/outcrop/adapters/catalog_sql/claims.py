@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.jobs import job_of, under
 from outcrop.adapters.catalog_sql.tables import import_jobs
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import IllegalMoveError
 from outcrop.records import ImportJob
 
@@ -28,6 +29,7 @@ class SqlJobClaims:
         row = await self._database.transaction(lambda connection: connection.execute(update).one_or_none())
         if row is None:
             raise IllegalMoveError(f"job {job_id} has ended")
+        reached(CrashPoint.JOB_CLAIMED)
         return job_of(row)
 
     async def let_go(self, job_id: str, *, fence: int) -> None:
@@ -39,3 +41,4 @@ class SqlJobClaims:
             .values(fence=fence + 1, attempts=sa.case((attempts > 0, attempts - 1), else_=0))
         )
         await self._database.transaction(lambda connection: connection.execute(update))
+        reached(CrashPoint.JOB_LET_GO)

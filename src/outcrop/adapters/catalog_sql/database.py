@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from outcrop.adapters import postgres
 from outcrop.adapters.sqlite import make_durable
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import UnavailableError
 from outcrop.tasks import in_thread
 
@@ -59,6 +60,7 @@ class Database:
             take_turns(connection, "migrations")
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+        reached(CrashPoint.CATALOG_MIGRATED)
 
     async def transaction(self, work: Callable[[sa.Connection], Result]) -> Result:
         """Runs `work` in one transaction, in a thread; committed and on the disk when this returns.

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.tables import webhook_deliveries
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.records import Delivery, DeliveryState
 
 _WAITING = webhook_deliveries.c.state == DeliveryState.WAITING
@@ -44,6 +45,7 @@ class SqlDeliveryCatalog:
             ).one()
 
         row = await self._database.transaction(work)
+        reached(CrashPoint.DELIVERY_CLAIMED)
         return None if row is None else _delivery_of(row)
 
     async def postpone(self, delivery: Delivery, *, due_at: datetime, problem: str) -> bool:
@@ -70,9 +72,11 @@ class SqlDeliveryCatalog:
         update = webhook_deliveries.update().where(webhook_deliveries.c.job_id == delivery.job_id, _WAITING)
         if guard is not None:
             update = update.where(guard == delivery.due_at)
-        return await self._database.transaction(
+        is_changed = await self._database.transaction(
             lambda connection: connection.execute(update.values(**values)).rowcount == 1
         )
+        reached(CrashPoint.DELIVERY_NOTED)
+        return is_changed
 
 
 def announce(connection: sa.Connection, job_id: str, at: datetime) -> None:

@@ -20,6 +20,7 @@ from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
 from outcrop.adapters.catalog_sql.turns import next_turn
 from outcrop.arn import Tenant
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import ConflictError, IllegalMoveError, NotFoundError
 from outcrop.imports.job import ENDED
 from outcrop.records import (
@@ -77,7 +78,9 @@ class SqlJobCatalog:
                 )
             return waiting
 
-        return await self._database.transaction(work)
+        created = await self._database.transaction(work)
+        reached(CrashPoint.JOB_CREATED)
+        return created
 
     async def get(self, tenant: Tenant | None, identifier: str, *, with_report: bool = True) -> ImportJob:
         """Returns a job by id or name; without a tenant, of any account by id only. Raises NotFoundError."""
@@ -119,6 +122,7 @@ class SqlJobCatalog:
                 fence=fence,
             )
         )
+        reached(CrashPoint.JOB_MOVED, to)
         return job_of(row)
 
     async def record(self, job_id: str, note: JobNote, *, fence: int | None = None) -> None:
@@ -145,6 +149,7 @@ class SqlJobCatalog:
 
         if await self._database.transaction(work) == 0:
             raise IllegalMoveError(f"job {job_id} has ended, or is another worker's by now")
+        reached(CrashPoint.JOB_NOTED, "+".join(sorted(values)) or "bytes_done")
 
     async def unfinished(self) -> Sequence[ImportJob]:
         """Returns the unended jobs of all accounts, oldest first."""
@@ -284,6 +289,7 @@ def job_row(job: ImportJob) -> dict[str, Any]:
         "name": request.job_name,
         "model_name": request.imported_model_name,
         "model_id": job.model_id,
+        "principal_arn": job.principal_arn,
         "role_arn": request.role_arn,
         "source_uri": request.source_uri,
         "client_request_token": request.client_request_token,
@@ -329,6 +335,7 @@ def job_of(row: sa.Row[Any]) -> ImportJob:
             model_tags=tuple(Tag(key=key, value=value) for key, value in row.model_tags),
         ),
         model_id=row.model_id,
+        principal_arn=row.principal_arn,
         key_arn=row.key_arn,
         stage=_STAGES[row.stage],
         created_at=row.created_at,

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.jobs import under
 from outcrop.adapters.catalog_sql.tables import copied_parts, copies, import_jobs
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import IllegalMoveError
 from outcrop.records import Piece, SealedPart, SealedSoFar, Upload
 
@@ -41,6 +42,7 @@ class SqlCopyJournal:
             )
 
         await self._database.transaction(work)
+        reached(CrashPoint.COPY_BEGUN)
 
     async def add(self, upload: Upload, parts: Sequence[SealedPart]) -> None:
         """Adds parts; those of an upload that is no longer the file's are no matter."""
@@ -59,6 +61,7 @@ class SqlCopyJournal:
             connection.execute(copied_parts.insert(), [_row(upload, part) for part in parts])
 
         await self._database.transaction(work)
+        reached(CrashPoint.PARTS_RECORDED)
 
     async def find(self, artifact_id: str) -> Mapping[str, SealedSoFar]:
         """Returns what is known of an artifact's files, by path."""
@@ -107,6 +110,7 @@ class SqlCopyJournal:
                 connection.execute(table.delete().where(table.c.artifact_id == artifact_id))
 
         await self._database.transaction(work)
+        reached(CrashPoint.COPIES_FORGOTTEN)
 
 
 def _require_fence(connection: sa.Connection, job_id: str, fence: int) -> None:

@@ -13,6 +13,7 @@ from outcrop.adapters.catalog_sql.lookup import Lookup, by_id_or_name, meant
 from outcrop.adapters.catalog_sql.pages import page_query
 from outcrop.adapters.catalog_sql.tables import imported_models, tags
 from outcrop.arn import Tenant
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import NotFoundError
 from outcrop.records import ArtifactRef, ImportedModel, ListQuery, ModelFacts, Page, Stage
 
@@ -56,8 +57,10 @@ class SqlModelCatalog:
                     tags.insert(),
                     [{"resource_id": model.id, "key": tag.key, "value": tag.value} for tag in model.tags],
                 )
+            reached(CrashPoint.PUBLISH_WRITTEN)
 
         await self._database.transaction(work)
+        reached(CrashPoint.MODEL_PUBLISHED)
 
     async def get(self, tenant: Tenant, identifier: str) -> ImportedModel:
         """Returns a model by id or name. Raises NotFoundError."""
@@ -90,7 +93,9 @@ class SqlModelCatalog:
             connection.execute(tags.delete().where(tags.c.resource_id == model_id))
             return is_last_holder(connection, gone.artifact_id)
 
-        return await self._database.transaction(work)
+        is_last = await self._database.transaction(work)
+        reached(CrashPoint.MODEL_DELETED)
+        return is_last
 
 
 def _row_of(model: ImportedModel) -> dict[str, Any]:

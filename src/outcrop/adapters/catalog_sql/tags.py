@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
 from outcrop.arn import Arn, ResourceKind, Tenant
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import NotFoundError, TooManyTagsError
 from outcrop.records import Tag
 
@@ -45,6 +46,7 @@ class SqlTagCatalog:
             _insert(connection, resource_id, tags)
 
         await self._database.transaction(work)
+        reached(CrashPoint.TAGS_PUT)
 
     async def remove(self, tenant: Tenant, kind: ResourceKind, resource_id: str, keys: Sequence[str]) -> None:
         """Removes tags by key; keys that the resource does not have are no matter. Raises NotFoundError."""
@@ -54,6 +56,7 @@ class SqlTagCatalog:
             _delete(connection, resource_id, keys)
 
         await self._database.transaction(work)
+        reached(CrashPoint.TAGS_REMOVED)
 
 
 def _require(

@@ -15,6 +15,7 @@ from sqlalchemy.exc import IntegrityError as ConstraintError
 
 from outcrop.adapters.catalog_sql.database import Database
 from outcrop.adapters.catalog_sql.tables import users, users_version
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import ConflictError, NotFoundError, SettingError
 from outcrop.records import AccessKey, ApiKey, User
 
@@ -50,6 +51,7 @@ class SqlUserCatalog:
             await self._database.transaction(work)
         except ConstraintError:
             raise ConflictError(f"Account {user.account} has a user named {user.name}.") from None
+        reached(CrashPoint.USER_CREATED)
 
     async def change(self, account: str, name: str, edit: Callable[[User], User]) -> User:
         """Replaces a user by what `edit` makes of it, and returns that. Raises NotFoundError."""
@@ -63,7 +65,9 @@ class SqlUserCatalog:
             _count(connection)
             return edited
 
-        return await self._database.transaction(work)
+        changed = await self._database.transaction(work)
+        reached(CrashPoint.USER_CHANGED)
+        return changed
 
     async def delete(self, account: str, name: str) -> None:
         """Removes a user with all keys. Raises NotFoundError."""
@@ -74,6 +78,7 @@ class SqlUserCatalog:
             _count(connection)
 
         await self._database.transaction(work)
+        reached(CrashPoint.USER_DELETED)
 
     def _row_of(self, user: User) -> dict[str, Any]:
         return {
