@@ -301,9 +301,11 @@ class KeyDeniedError(KeyUnavailableError):
 class EngineError(OutcropError):
     """The engine did not start, exited, or gave an answer that is not of its protocol. The operator reads its log."""
 
-    def __init__(self, message: str, *, log_tail: str = "") -> None:
+    def __init__(self, message: str, *, log_tail: str = "", is_killed: bool = False) -> None:
         super().__init__(message)
         self.log_tail = log_tail
+        self.is_killed = is_killed
+        """Whether somebody ended the engine, rather than the model or the engine itself."""
 
 
 class NotTakenError(OutcropError):

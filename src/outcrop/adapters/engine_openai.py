@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -24,6 +25,8 @@ HEALTH_POLL_S = 0.05
 STOP_GRACE_S = 10.0
 """How long an engine may take to end after SIGTERM."""
 DEATH_S = 1.0
+KILLED_STATUSES = frozenset(128 + number for number in (signal.SIGKILL, signal.SIGTERM))
+"""What an engine exits with that others ended: a hand, the kernel, or a host that stops. Crashes have other signals."""
 """How long an engine whose answer broke off may take to be found dead."""
 MODEL_LINK = "model"
 
@@ -155,7 +158,7 @@ class ProcessRunningEngine:
             # Connections of a dying engine break before its death is known, and the next request needs to know of it.
             with suppress(TimeoutError):
                 async with asyncio.timeout(DEATH_S):
-                    await self._process.wait()
+                    error.is_killed = await self._process.wait() in KILLED_STATUSES
             error.log_tail = self._process.log_tail()
             raise
 
@@ -169,13 +172,14 @@ class ProcessRunningEngine:
             for task in (healthy, ended):
                 task.cancel()
             await asyncio.gather(healthy, ended, return_exceptions=True)
+        is_killed = not ended.cancelled() and ended.result() in KILLED_STATUSES
         if not ended.cancelled():
             what = f"ended with status {ended.result()} while it loaded the model"
         elif healthy.cancelled():
             what = f"did not load the model within {timeout_s:g} seconds"
         else:
             return
-        raise EngineError(f"{self.description} {what}", log_tail=self._process.log_tail())
+        raise EngineError(f"{self.description} {what}", log_tail=self._process.log_tail(), is_killed=is_killed)
 
     async def _poll(self) -> None:
         while not await self._http.is_healthy():  # noqa: ASYNC110  # another process sets no event of ours

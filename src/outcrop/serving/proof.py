@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import (
     EngineError,
@@ -22,8 +24,12 @@ from outcrop.serving.bodies import InvokeRequest, ReplyIdentity, Sampling, Schem
 from outcrop.serving.capabilities import Capabilities, Feature
 from outcrop.serving.fleet import Fleet
 
+log = structlog.get_logger()
+
 PROMPT = "Say hello."
 MAX_TOKENS = 16
+MOST_PROOFS = 3
+"""How often a proof is tried whose engine is killed from outside: that says nothing of the model."""
 LOG_LINES = 3
 """How many of the engine's last words a failed load quotes."""
 
@@ -51,6 +57,25 @@ async def prove_model(
         ProofFailedError: the engine refuses the model, or does not generate from it.
         UnavailableError: there is no room for a copy at present.
     """
+    for attempt in range(1, MOST_PROOFS + 1):
+        try:
+            return await _prove_once(model, facts, fleet=fleet, capabilities=capabilities, clock=clock, load_s=load_s)
+        except EngineError as error:
+            if not error.is_killed or attempt == MOST_PROOFS:
+                raise ProofFailedError(_with_last_words(error)) from error
+            log.warning("proof_tried_again", model_arn=model.arn, reason=str(error))
+    raise AssertionError("the last attempt returns or raises")
+
+
+async def _prove_once(
+    model: ServableModel,
+    facts: ModelFacts,
+    *,
+    fleet: Fleet,
+    capabilities: Capabilities,
+    clock: Clock,
+    load_s: float,
+) -> JsonObject:
     try:
         async with fleet.copy_of(model, hold_s=load_s) as engine:
             reached(CrashPoint.ENGINE_READY)
@@ -61,8 +86,6 @@ async def prove_model(
         raise ProofFailedError(f"the model was not loaded within {load_s:g} seconds") from error
     except ThrottledError as error:
         raise UnavailableError("the engine", error.message) from error
-    except EngineError as error:
-        raise ProofFailedError(_with_last_words(error)) from error
 
 
 async def prove(engine: RunningEngine, facts: ModelFacts, *, capabilities: Capabilities, clock: Clock) -> JsonObject:

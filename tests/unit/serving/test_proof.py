@@ -237,6 +237,38 @@ async def test_a_load_that_fails_is_told_with_its_cause(
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(("kills", "proves"), [(1, True), (2, True), (3, False)])
+async def test_an_engine_that_somebody_killed_says_nothing_of_the_model(
+    fleet: Fleet,
+    host: NullHost,
+    clock: TurnedClock,
+    facts: ModelFacts,
+    models: list[ServableModel],
+    monkeypatch: pytest.MonkeyPatch,
+    kills: int,
+    proves: bool,  # noqa: FBT001  # a table's column
+) -> None:
+    """It is started anew, a bounded number of times."""
+    start, asked = host.start, 0
+
+    async def killed(*args: Any, **kwargs: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked <= kills:
+            raise EngineError("it ended with status 137 while it loaded the model", is_killed=True)
+        return await start(*args, **kwargs)
+
+    monkeypatch.setattr(host, "start", killed)
+    proof = prove_model(models[0], facts, fleet=fleet, capabilities=null_engine.CAPABILITIES, clock=clock, load_s=600)
+    if proves:
+        assert (await proof)["output_tokens"] == 16
+    else:
+        with pytest.raises(ProofFailedError, match="status 137"):
+            await proof
+
+    assert asked == min(kills + 1, 3)
+
+
 async def test_a_load_that_takes_too_long_is_told(
     fleet: Fleet, host: NullHost, clock: TurnedClock, facts: ModelFacts, models: list[ServableModel]
 ) -> None:
