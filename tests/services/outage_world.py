@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,17 +59,30 @@ class Place:
     """A server, and what it depends on."""
 
     server: RunningServer
-    part: Breakable
-    """The way to what will be away."""
+    parts: tuple[Breakable, ...]
+    """The ways to what will be away."""
     gate: Breakable
     """Where an import is held in its middle."""
+
+    def away(self) -> None:
+        """Takes the parts away from an import that is held, and lets it come to that."""
+        for part in self.parts:
+            part.away()
+        if self.gate not in self.parts:
+            self.gate.let_go()
+
+    def back(self) -> None:
+        """Brings them back."""
+        for part in self.parts:
+            part.back()
+        self.gate.let_go()
 
 
 @contextmanager
 def place_of(
     part: str, root: Path, *, engine: str, outage_s: float, postgres_url: str | None = None, more: tuple[str, ...] = ()
 ) -> Iterator[Place]:
-    """Runs a server of which one part can be taken away: `source`, `vault`, `kms` or `database`.
+    """Runs a server of which one part can be taken away: `source`, `vault`, `kms` or `database`; or `all` four.
 
     An import is held where that part is needed next: at the first byte of the source for a key, else in its copy.
     """
@@ -80,25 +93,29 @@ def place_of(
         store = stack.enter_context(breakable(address_of(bucket.url)))
         flags = ["--engine", engine, "--outage-s", str(outage_s), "--log-format", "json", *more]
         environment = {**KEYS, "AWS_ENDPOINT_URL_S3": store.url}
-        broken = store
+        broken = [store] if part in ("source", "vault", "all") else []
+        if part == "all":
+            flags += ["--vault", "s3://vault/sealed"]
         if part == "vault":
             buckets = root / "buckets"
             (buckets / "models").mkdir(parents=True)
             (buckets / "models" / "good").symlink_to(EXAMPLE / "model", target_is_directory=True)
             flags += ["--buckets", str(buckets), "--vault", "s3://vault/sealed"]
-        elif part == "kms":
+        if part in ("kms", "all"):
             kms, url = stack.enter_context(running_kms())
-            broken = stack.enter_context(breakable(address_of(url)))
-            environment["AWS_ENDPOINT_URL_KMS"] = broken.url
+            broken.append(stack.enter_context(breakable(address_of(url))))
+            environment["AWS_ENDPOINT_URL_KMS"] = broken[-1].url
             flags += ["--keys", "kms", "--kms-key", kms.make_key()]
-        elif part == "database":
+        if part in ("database", "all"):
             assert postgres_url is not None
             url = sa.engine.make_url(postgres_url)
-            folder = str(url.query["host"])
-            broken = stack.enter_context(breakable(f"{folder}/.s.PGSQL.{url.port or POSTGRES_PORT}"))
-            flags += ["--database", f"postgresql://{url.username}@127.0.0.1:{broken.port}/{url.database}"]
+            port = url.port or POSTGRES_PORT
+            folder = url.query.get("host")
+            broken.append(stack.enter_context(breakable((url.host, port) if url.host else f"{folder}/.s.PGSQL.{port}")))
+            through = url.set(host="127.0.0.1", port=broken[-1].port, query={})
+            flags += ["--database", through.render_as_string(hide_password=False)]
         server = stack.enter_context(running_server(root / "data", *flags, environment=environment))
-        yield Place(server=server, part=broken, gate=store)
+        yield Place(server=server, parts=tuple(broken), gate=store)
 
 
 def address_of(url: str) -> tuple[str, int]:
@@ -109,13 +126,13 @@ def address_of(url: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-HELD_AFTER_BYTES: Mapping[str, int] = {"source": 2_000_000, "vault": 2_000_000, "kms": 1, "database": 2_000_000}
+MIDDLE_BYTES = 2_000_000
 """Of the gate's traffic, which is the source's but for the vault's own test: the example model has four million."""
 
 
 def begin(place: Place, part: str, name: str) -> str:
     """Begins an import and holds it in its middle; returns the job's ARN."""
-    place.gate.hold_after(HELD_AFTER_BYTES[part])
+    place.gate.hold_after(1 if part == "kms" else MIDDLE_BYTES)
     job = place.server.create_import(name, "s3://models/good/")
     assert place.gate.held.wait(WAIT_S), place.server.log()
     return job

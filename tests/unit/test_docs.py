@@ -12,6 +12,8 @@ from tests.samples import sample_job
 from outcrop.artifact.examine import examine
 from outcrop.artifact.snapshot import ModelSnapshot
 from outcrop.console.progress import progress_of
+from outcrop.records.measures import MEASURES
+from outcrop.settings import setting_infos
 from outcrop.testing.clock import BEGIN
 
 ROOT = Path(__file__).parents[2]
@@ -78,3 +80,15 @@ def test_every_dependency_has_its_reason() -> None:
     explained = (ROOT / "docs" / "dependencies.md").read_text()
 
     assert [name for name in names if name not in explained] == []
+
+
+def test_operations_names_tests_settings_and_metrics_that_there_are() -> None:
+    """An operator can look each of them up."""
+    page = (ROOT / "docs" / "operations.md").read_text()
+    tests = set(re.findall(r"tests/[a-z0-9_/]+\.py", page))
+    flags = {flag for info in setting_infos() for flag in info.flag.split("/")}
+    named = set(re.findall(r"`(--[a-z-]+)", page)) - {"--no-worker"}
+
+    assert [path for path in tests if not (ROOT / path).is_file()] == []
+    assert sorted(named - flags) == []
+    assert set(re.findall(r"`(outcrop_[a-z_]+)", page)) <= {measure.name for measure in MEASURES}
