@@ -33,10 +33,10 @@ def outcrop_on(folder: Path, engine: str) -> Iterator[RunningServer]:
 
 
 @contextmanager
-def null_engine(chunk_s: float, *more: str) -> Iterator[str]:
+def null_engine(chunk_s: float) -> Iterator[str]:
     """Serves the null engine (benchmarks.null_server); gives its URL."""
     port = free_port()
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.null_server", str(port), str(chunk_s), *more])
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.null_server", str(port), str(chunk_s)])
     try:
         await_listening(port)
         yield f"http://127.0.0.1:{port}"

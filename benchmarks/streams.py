@@ -1,7 +1,8 @@
-"""Many streams at once for a while: none lost, none mixed up, and the server's memory flat.
+"""Many streams at once for a while: is each token there, in its place and in its own stream, and does memory stay flat?
 
-The engine is a null engine that gives each prompt words of its own, one in each tenth of a second. Every reply of
-InvokeModelWithResponseStream is taken apart frame by frame, and held against what its prompt must have got.
+The null engine numbers the words of each reply by the request's seed, and gives one every tenth of a second, as a large
+model does. Half of the streams are InvokeModelWithResponseStream, half ConverseStream; each connection asks again when
+its reply has ended. Frames are decoded by botocore, checksums included.
 """
 
 from __future__ import annotations
@@ -9,13 +10,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import base64
+import itertools
 import json
+import os
 import tempfile
 import time
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from itertools import zip_longest
 from pathlib import Path
-from urllib.parse import SplitResult, quote, urlsplit
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -25,130 +30,170 @@ from tests.e2e.servers import RunningServer
 
 from benchmarks.data_plane import imported, null_engine, outcrop_on
 from benchmarks.machine import machine
-from benchmarks.null_server import echoed
-from outcrop.testing.null_engine import REPLY_WORDS
 
+TOKENS = 300
 CHUNK_S = 0.1
-READ_S = 120.0
-"""How long a client waits for the next bytes before it calls its stream lost."""
+READ_BYTES = 1 << 16
+
+
+@dataclass(slots=True, kw_only=True)
+class Seen:
+    """What came of all streams together."""
+
+    streams: int = 0
+    """Replies that were read to their end."""
+    tokens: int = 0
+    """Words in their place."""
+    lost: int = 0
+    """Words that did not come, or not in their place."""
+    mixed: int = 0
+    """Words of another stream."""
+    open_most: int = 0
+    """Streams that were open at the same time."""
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, seed: int, words: list[str], most: int) -> None:
+        """Holds a reply against what it should be."""
+        self.streams += 1
+        expected = [f"{seed}.{number}" for number in range(most)]
+        right = sum(one == other for one, other in zip_longest(words, expected))
+        self.tokens += right
+        self.lost += most - min(right, most)
+        self.mixed += sum(word.partition(".")[0] != str(seed) for word in words)
 
 
 def main() -> None:
-    """Runs it; the last line of what it prints is one JSON object."""
+    """Runs everything; the last line of what it prints is one JSON object."""
     parser = argparse.ArgumentParser(prog="scripts/bench streams", description=__doc__)
-    parser.add_argument("--streams", type=int, default=200)
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long new streams are begun")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="outcrop-bench-") as name:
-        folder = Path(name)
-        with null_engine(CHUNK_S, "echo") as engine, outcrop_on(folder, engine) as server:
-            asker = _Asker(server, imported(server))
-            found = asyncio.run(_run(asker, server.process.pid, given.streams, given.seconds))
-    print(f"machine: {machine()}")
-    print(json.dumps({"streams": given.streams, "seconds": given.seconds, **found}))
+    parser.add_argument("--streams", type=int, default=200, help="streams at once; default: 200")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long; default: 60")
+    options = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="outcrop-bench-") as name,
+        null_engine(CHUNK_S) as engine,
+        outcrop_on(Path(name), engine) as server,
+    ):
+        memory: list[float] = []
+        seen = asyncio.run(watched(server, memory, streams=options.streams, seconds=options.seconds))
+    print(f"machine: {machine()}; load {os.getloadavg()[0]:.1f}")
+    print(f"{seen.streams} replies, {seen.open_most} open at once; memory: {memory[0]} to {memory[-1]} MB")
+    for problem in seen.problems[:10]:
+        print(problem)
+    print(
+        json.dumps(
+            {
+                "streams": seen.open_most,
+                "tokens": seen.tokens,
+                "lost": seen.lost,
+                "mixed": seen.mixed,
+                "rss_start_mb": memory[0],
+                "rss_end_mb": memory[-1],
+            }
+        )
+    )
 
 
-async def _run(asker: _Asker, pid: int, streams: int, seconds: float) -> dict[str, float]:
-    """Keeps so many streams open until the time is over and each has ended; counts what came of them."""
-    counts: Counter[str] = Counter(lost=0, mixed=0)
-    began = time.perf_counter()
-    memory: list[float] = []
+async def watched(server: RunningServer, memory: list[float], *, streams: int, seconds: float) -> Seen:
+    """Reads streams, and adds the server's memory, from a sixth of the time on, when all are under way."""
+    model = imported(server)
+    work = asyncio.create_task(read(server, model, streams=streams, seconds=seconds))
+    await asyncio.wait({work}, timeout=seconds / 6)
+    while not work.done():
+        memory.append(rss_mb(server.process.pid))
+        await asyncio.wait({work}, timeout=1)
+    memory.append(rss_mb(server.process.pid))
+    return work.result()
 
-    async def client(number: int) -> None:
-        turn = 0
-        while time.perf_counter() - began < seconds:
-            name = f"s{number}t{turn}"
-            text = await asker.ask(name)
-            turn += 1
-            counts["whole" if text == echoed(name) else "lost" if text is None else "mixed"] += 1
 
-    async def watch() -> None:
-        while True:
-            memory.append(_rss_mb(pid))
-            await asyncio.sleep(1)
+async def read(
+    server: RunningServer, model: str, *, streams: int, seconds: float, tokens: int = TOKENS, replies: int | None = None
+) -> Seen:
+    """Reads streams side by side until the time is over, or each connection has had so many replies."""
+    until = time.monotonic() + seconds
+    seen, seeds, is_open = Seen(), itertools.count(1), [0]
 
-    watching = asyncio.create_task(watch())
+    async def one(number: int) -> None:
+        for done in itertools.count():
+            if time.monotonic() > until if replies is None else done >= replies:
+                return
+            seed = next(seeds)
+            words: list[str] = []
+            try:
+                async for word in _words(server, model, seed, tokens, is_converse=number % 2 == 1):
+                    if not words:
+                        is_open[0] += 1
+                        seen.open_most = max(seen.open_most, is_open[0])
+                    words.append(word)
+            except (OSError, ValueError, asyncio.IncompleteReadError) as error:
+                seen.problems.append(f"stream {seed}: {type(error).__name__}: {error}")
+            finally:
+                is_open[0] -= bool(words)
+            seen.add(seed, words, tokens)
+
     async with asyncio.TaskGroup() as group:
         for number in range(streams):
-            group.create_task(client(number))
-    watching.cancel()
-    # The first replies warm up; by a fifth of the time there has been one of each stream.
-    settled = memory[len(memory) // 5 :]
-    return {
-        **counts,
-        "tokens": counts["whole"] * REPLY_WORDS,
-        "rss_mb_settled": round(settled[0], 1),
-        "rss_mb_most": round(max(settled), 1),
-        "rss_mb_end": round(settled[-1], 1),
-    }
+            group.create_task(one(number))
+    return seen
 
 
-@dataclass(frozen=True, slots=True)
-class _Asker:
-    server: RunningServer
-    arn: str
-
-    async def ask(self, name: str) -> str | None:
-        """Returns the text that a prompt got; None when its stream was not whole."""
-        raw, address = self._request(name)
-        content = b""
-        try:
-            reader, writer = await asyncio.open_connection(address.hostname, address.port)
-            writer.write(raw)
-            while not content.endswith(b"\r\n0\r\n\r\n"):
-                async with asyncio.timeout(READ_S):
-                    piece = await reader.read(1 << 16)
-                if not piece:
-                    return None
-                content += piece
-            writer.close()
-        except (OSError, TimeoutError):
-            return None
-        return _text(content)
-
-    def _request(self, name: str) -> tuple[bytes, SplitResult]:
-        variables = self.server.variables
-        url = variables["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"]
-        body = json.dumps(
-            {"messages": [{"role": "user", "content": f"Say {name}"}], "max_tokens": REPLY_WORDS}
-        ).encode()
-        path = f"/model/{quote(self.arn, safe='')}/invoke-with-response-stream"
-        request = AWSRequest(
-            method="POST",
-            url=url + path,
-            data=body,
-            headers={"host": urlsplit(url).netloc, "content-type": "application/json"},
-        )
-        credentials = Credentials(variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
-        SigV4Auth(credentials, "bedrock", variables["AWS_REGION"]).add_auth(request)
-        lines = [f"POST {path} HTTP/1.1", *(f"{key}: {value}" for key, value in request.headers.items())]
-        return ("\r\n".join([*lines, f"content-length: {len(body)}"]) + "\r\n\r\n").encode() + body, urlsplit(url)
+def rss_mb(pid: int) -> float:
+    """Memory of a process that is its own, in MB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (kib,) = [int(line.split()[1]) for line in lines if line.startswith("VmRSS")]
+    return round(kib / 1024, 1)
 
 
-def _text(content: bytes) -> str | None:
-    """Returns the text of a streamed answer, head included; None when an error is in it, or it has no end."""
-    head, _, rest = content.partition(b"\r\n\r\n")
-    frames = EventStreamBuffer()
-    while rest:
-        size, _, rest = rest.partition(b"\r\n")
-        frames.add_data(rest[: int(size, 16)])
-        rest = rest[int(size, 16) + 2 :]
-    text, is_ended = "", False
-    for event in frames:
-        if ":event-type" not in event.headers:
-            return None
-        chunk = json.loads(base64.b64decode(json.loads(event.payload)["bytes"]))
-        (choice,) = chunk["choices"]
-        text += choice["delta"].get("content") or ""
-        is_ended = is_ended or choice["finish_reason"] is not None
-    return text if is_ended and b" 200 " in head.partition(b"\r\n")[0] else None
+async def _words(server: RunningServer, model: str, seed: int, tokens: int, *, is_converse: bool) -> AsyncIterator[str]:
+    """Yields the words of one reply. Raises ValueError for what is no stream of events."""
+    url = server.variables["AWS_ENDPOINT_URL_BEDROCK_RUNTIME"]
+    address = urlsplit(url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    try:
+        writer.write(_signed(server, url, model, seed, tokens, is_converse=is_converse))
+        head = await reader.readuntil(b"\r\n\r\n")
+        if b" 200 " not in head.partition(b"\r\n")[0]:
+            raise ValueError(f"{head[:100]!r} {await reader.read(500)!r}")
+        events = EventStreamBuffer()
+        while size := int(await reader.readline(), 16):
+            events.add_data(await reader.readexactly(size))
+            await reader.readexactly(2)
+            for event in events:
+                for word in _words_of(event.headers, event.payload):
+                    yield word
+    finally:
+        writer.close()
 
 
-def _rss_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise AssertionError("the kernel tells no VmRSS")
+def _words_of(headers: dict[str, Any], payload: bytes) -> Iterator[str]:
+    if headers.get(":message-type") != "event":
+        raise ValueError(f"{headers}: {payload[:200]!r}")
+    document = json.loads(payload)
+    if headers[":event-type"] == "chunk":
+        yield from json.loads(base64.b64decode(document["bytes"]))["generation"].split()
+    elif headers[":event-type"] == "contentBlockDelta":
+        yield from document["delta"]["text"].split()
+
+
+def _signed(server: RunningServer, url: str, model: str, seed: int, tokens: int, *, is_converse: bool) -> bytes:
+    """A request as it goes over the wire."""
+    if is_converse:
+        body: dict[str, Any] = {
+            "messages": [{"role": "user", "content": [{"text": f"Reply {seed}."}]}],
+            "inferenceConfig": {"maxTokens": tokens},
+            "additionalModelRequestFields": {"seed": seed},
+        }
+    else:
+        body = {"prompt": f"Reply {seed}.", "max_gen_len": tokens, "seed": seed}
+    action = "converse-stream" if is_converse else "invoke-with-response-stream"
+    path = f"/model/{quote(model, safe='')}/{action}"
+    content = json.dumps(body).encode()
+    variables = server.variables
+    credentials = Credentials(variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
+    headers = {"host": urlsplit(url).netloc, "content-type": "application/json"}
+    request = AWSRequest(method="POST", url=url + path, data=content, headers=headers)
+    SigV4Auth(credentials, "bedrock", variables["AWS_REGION"]).add_auth(request)
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in request.headers.items())]
+    return ("\r\n".join([*lines, f"content-length: {len(content)}"]) + "\r\n\r\n").encode() + content
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@
     ├── UnavailableError              something outside is away: wait and try again
     │   └── CredentialsExpiredError   what a request was signed with has expired: sign it anew
     ├── StorageError                  the vault cannot hold the bytes (full, read-only, gone): an operator must act
+    │   └── NotEnoughMemoryError      a model does not fit into the memory that is left
     ├── IntegrityError                stored bytes are not those that were sealed: an operator must act
     ├── KeyUnavailableError           a key is unknown, disabled or of the wrong kind: the key's owner must act
     │   └── KeyDeniedError            the key's policy refuses its use
@@ -41,6 +42,8 @@ Errors carry facts as attributes; the message is built from them, once.
 
 from collections.abc import Sequence
 from typing import ClassVar
+
+MIB = 1 << 20
 
 
 class OutcropError(Exception):
@@ -284,6 +287,23 @@ class CredentialsExpiredError(UnavailableError):
 
 class StorageError(OutcropError):
     """The vault cannot store or return bytes. The operator must free space or repair the mount."""
+
+
+class NotEnoughMemoryError(StorageError):
+    """A model does not fit into memory now. Another one must go, or the operator take a larger machine.
+
+    Attributes:
+        needed_bytes: what the model takes.
+        available_bytes: what there is.
+    """
+
+    def __init__(self, *, needed_bytes: int, available_bytes: int) -> None:
+        super().__init__(
+            f"the model takes {needed_bytes / MIB:,.0f} MiB of memory, and {max(0, available_bytes) / MIB:,.0f} MiB "
+            "are available"
+        )
+        self.needed_bytes = needed_bytes
+        self.available_bytes = available_bytes
 
 
 class IntegrityError(OutcropError):

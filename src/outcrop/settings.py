@@ -68,6 +68,9 @@ class Settings:
     engine_options: str = _setting(
         "", "More options for `vllm serve`, as in a shell: `--dtype float32 --enforce-eager` for CPUs.", read.text
     )
+    engine_cache_mib: int = _setting(
+        4096, "How much may be kept of what engines compile for models, in MiB; 0 keeps nothing.", read.at_least(0, int)
+    )
     engine_start_s: float = _setting(
         600.0, "Longest time that an engine may take to load a model, in seconds.", read.at_least(1, float)
     )
@@ -185,6 +188,11 @@ class Settings:
         300.0, "A copy without requests for this long is unloaded, in seconds.", read.at_least(1, float)
     )
     max_copies: int = _setting(3, "Models that may be loaded at once.", read.at_least(1, int))
+    memory_mib: int | None = _setting(
+        None,
+        "Memory for the copies of all models together, in MiB; default: what the accelerators have, or the machine.",
+        read.at_least(1, int),
+    )
     keep_warm: str = _setting(
         "", "Models that stay loaded, and are loaded at the start: names or ARNs, with commas between.", read.text
     )

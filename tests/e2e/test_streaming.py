@@ -169,3 +169,26 @@ def test_the_command_prints_the_answer(server: RunningServer, guide: str, questi
         done = subprocess.run(command, capture_output=True, text=True, check=False)
 
         assert (done.returncode, done.stdout) == (0, f"{questions[0]['answer']}\n"), done.stderr
+
+
+def test_the_command_reads_its_prompt_from_standard_input(
+    server: RunningServer, guide: str, questions: list[dict[str, str]]
+) -> None:
+    """With `-`; `--system` and `--max-tokens` reach the model, and what is refused is told, without a trace."""
+
+    def run(*arguments: str, data: Path = server.data) -> subprocess.CompletedProcess[str]:
+        command = [*OUTCROP, "invoke", *arguments, "--data", str(data)]
+        asked = questions[0]["question"]
+        return subprocess.run(command, input=asked, capture_output=True, text=True, check=False)
+
+    piped, short = run(guide, "-"), run(guide, "-", "--max-tokens", "3", "--system", "Be brief.")
+    unknown, long = run("nobody", "hi"), run(guide, "sill " * 2000)
+    nowhere = run(guide, "hi", data=server.data / "nowhere")
+
+    assert (piped.returncode, piped.stdout) == (0, f"{questions[0]['answer']}\n")
+    assert (short.returncode, len(short.stdout.split()) <= 3) == (0, True)
+    assert [(done.returncode, done.stdout) for done in (unknown, long, nowhere)] == [(1, ""), (1, ""), (2, "")]
+    assert "Could not find the imported model nobody" in unknown.stderr
+    assert "Input is too long" in long.stderr
+    assert "outcrop serve" in nowhere.stderr
+    assert "Traceback" not in unknown.stderr + long.stderr + nowhere.stderr

@@ -27,6 +27,8 @@ LEASH = 0
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 CHUNK_BYTES = 1 << 16
+ORPHANS_GRACE_S = 1.0
+"""How long workers may take to end that an engine left when it ended by itself: they have nobody to work for."""
 NOT_RUN_STATUS = 127
 """What shells exit with when a program cannot be run."""
 KILLED_STATUS = 128
@@ -85,7 +87,8 @@ class Keeper:
         while self._status is None and not self._wait(None, watches_leash=True):
             self._bury()
         os.killpg(0, signal.SIGTERM)
-        deadline = time.monotonic() + self._grace_s
+        grace_s = self._grace_s if self._status is None else min(self._grace_s, ORPHANS_GRACE_S)
+        deadline = time.monotonic() + grace_s
         while self._bury():
             left_s = deadline - time.monotonic()
             if left_s <= 0:

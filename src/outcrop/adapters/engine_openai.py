@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
+from outcrop.adapters.engine_caches import EngineCache, EngineCaches
 from outcrop.adapters.engine_http import EngineHttp
 from outcrop.adapters.engine_port import reserved_port
 from outcrop.adapters.engine_process import EngineProcess
@@ -19,14 +20,14 @@ from outcrop.adapters.engine_whole import whole_reply
 from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import EngineError
 from outcrop.ports import RunningEngine
-from outcrop.records import JsonObject
+from outcrop.records import ArtifactRef, JsonObject
 
 HEALTH_POLL_S = 0.05
 STOP_GRACE_S = 10.0
 """How long an engine may take to end after SIGTERM."""
-DEATH_S = 1.0
 KILLED_STATUSES = frozenset(128 + number for number in (signal.SIGKILL, signal.SIGTERM))
 """What an engine exits with that others ended: a hand, the kernel, or a host that stops. Crashes have other signals."""
+DEATH_S = 3.0
 """How long an engine whose answer broke off may take to be found dead."""
 MODEL_LINK = "model"
 
@@ -50,6 +51,7 @@ class ProcessEngine:
         run_dir: Path,
         log_dir: Path,
         environment: Mapping[str, str],
+        caches: EngineCaches | None = None,
         start_timeout_s: float = 600.0,
         request_timeout_s: float = 300.0,
     ) -> None:
@@ -60,6 +62,7 @@ class ProcessEngine:
             run_dir: where each engine gets a scratch folder, its home.
             log_dir: where the output of engines is kept.
             environment: what engines may see of ours (settings.engine_environment).
+            caches: where what is compiled for a model is kept; None: nowhere.
             start_timeout_s: how long a model may take to load, in seconds.
             request_timeout_s: how long a request may take, in seconds.
         """
@@ -67,31 +70,47 @@ class ProcessEngine:
         self._run_dir = run_dir.absolute()
         self._log_dir = log_dir.absolute()
         self._environment = environment
+        self._caches = caches
         self._start_timeout_s = start_timeout_s
         self._request_timeout_s = request_timeout_s
 
-    async def start(self, folder: str, *, label: str) -> RunningEngine:
+    async def start(self, folder: str, *, label: str, artifact: ArtifactRef | None = None) -> RunningEngine:
         """Returns once the engine has loaded the folder; it no longer needs it then. Raises EngineError."""
         program = self._profile.program()
         scratch = await asyncio.to_thread(self._make_scratch, folder)
         engine = None
+        cache = await asyncio.to_thread(self._open_cache, artifact)
+        kept = {} if cache is None else self._profile.cache_environment(cache.folder)
         try:
             with reserved_port() as port:
                 process = await EngineProcess.start(
                     (program, *self._profile.arguments(f"./{MODEL_LINK}", port)),
-                    environment={**self._profile.environment, **self._environment, **OFFLINE, "HOME": str(scratch)},
+                    environment={
+                        **self._profile.environment,
+                        **kept,
+                        **self._environment,
+                        **OFFLINE,
+                        "HOME": str(scratch),
+                    },
                     folder=scratch,
                     log=self._log_dir / f"engine-{_file_name(label)}.log",
                     grace_s=STOP_GRACE_S,
                 )
                 reached(CrashPoint.ENGINE_STARTED)
                 http = EngineHttp(f"http://127.0.0.1:{port}", label=label, request_timeout_s=self._request_timeout_s)
-                engine = ProcessRunningEngine(self._profile, process=process, http=http, scratch=scratch)
+                engine = ProcessRunningEngine(self._profile, process=process, http=http, scratch=scratch, cache=cache)
                 await engine.until_ready(self._start_timeout_s)
+            if cache is not None:
+                await asyncio.to_thread(cache.keep)
         except BaseException:
-            await asyncio.shield(_undo(engine, scratch))
+            await asyncio.shield(_undo(engine, scratch, cache))
             raise
         return engine
+
+    def _open_cache(self, artifact: ArtifactRef | None) -> EngineCache | None:
+        if self._caches is None or artifact is None:
+            return None
+        return self._caches.open(artifact, self._profile.description)
 
     def _make_scratch(self, folder: str) -> Path:
         """Makes an engine's home and working folder, with a link to the model.
@@ -108,11 +127,21 @@ class ProcessEngine:
 class ProcessRunningEngine:
     """An engine process that holds a model."""
 
-    def __init__(self, profile: EngineProfile, *, process: EngineProcess, http: EngineHttp, scratch: Path) -> None:
+    def __init__(
+        self,
+        profile: EngineProfile,
+        *,
+        process: EngineProcess,
+        http: EngineHttp,
+        scratch: Path,
+        cache: EngineCache | None = None,
+    ) -> None:
         self._profile = profile
+        self._cache = cache
         self._process = process
         self._http = http
         self._scratch = scratch
+        self._is_broken = False
 
     @property
     def description(self) -> str:
@@ -121,8 +150,8 @@ class ProcessRunningEngine:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process runs."""
-        return self._process.is_running
+        """Whether the process runs, and answers as far as is known."""
+        return self._process.is_running and not self._is_broken
 
     async def post(self, path: str, body: JsonObject) -> JsonObject:
         """Sends a request and returns its reply. Raises ModelFailedError, ModelTimeoutError, EngineError."""
@@ -146,11 +175,13 @@ class ProcessRunningEngine:
         await self._http.close()
         await self._process.stop()
         await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
+        if self._cache is not None:
+            self._cache.close()
 
     @asynccontextmanager
     async def _telling_last_words(self) -> AsyncIterator[None]:
         """Refuses when the engine has ended, and adds its last output to errors of its own."""
-        if not self._process.is_running:
+        if not self.is_alive:
             raise EngineError(f"{self.description} has ended", log_tail=self._process.log_tail())
         try:
             yield
@@ -159,6 +190,9 @@ class ProcessRunningEngine:
             with suppress(TimeoutError):
                 async with asyncio.timeout(DEATH_S):
                     error.is_killed = await self._process.wait() in KILLED_STATUSES
+            if self._process.is_running and not await self._http.is_healthy():
+                # Such as vLLM's server, killed: its keeper ends the workers that it left, which takes a while.
+                self._is_broken = True
             error.log_tail = self._process.log_tail()
             raise
 
@@ -186,7 +220,10 @@ class ProcessRunningEngine:
             await asyncio.sleep(HEALTH_POLL_S)
 
 
-async def _undo(engine: ProcessRunningEngine | None, scratch: Path) -> None:
+async def _undo(engine: ProcessRunningEngine | None, scratch: Path, cache: EngineCache | None) -> None:
+    if cache is not None:
+        # While it is still ours: what made the load fail may lie in there.
+        await asyncio.to_thread(cache.discard)
     if engine is not None:
         await engine.stop()
     await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)

@@ -29,6 +29,8 @@ class EngineProfile:
     """Makes the arguments from the model's folder, relative to the working folder, and the port."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables that this kind gets besides those that every engine gets, unless the operator sets them."""
+    cache_environment: Callable[[Path], Mapping[str, str]]
+    """Makes the variables that let it keep in a folder what it compiles for a model."""
     body: JsonObject = field(default_factory=dict)
     """Members that every request of this kind has."""
     is_asked_by_stream: bool = False
@@ -49,6 +51,15 @@ class EngineProfile:
     def description(self) -> str:
         """Engine and version."""
         return f"{self.capabilities.engine} {installed_version(self.command, self.distribution)}"
+
+
+def torch_caches(folder: Path) -> Mapping[str, str]:
+    """Returns the variables of what lies under every engine: torch's compiler, Triton, and CUDA's own compiler."""
+    return {
+        "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),
+        "TRITON_CACHE_DIR": str(folder / "triton"),
+        "CUDA_CACHE_PATH": str(folder / "cuda"),
+    }
 
 
 def has_module(command: str | None, name: str) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from outcrop.adapters.engine_http import EngineHttp
 from outcrop.errors import EngineError, ModelFailedError
 from outcrop.ports import RunningEngine
-from outcrop.records import JsonObject
+from outcrop.records import ArtifactRef, JsonObject
 from outcrop.serving.capabilities import Capabilities, Feature
 
 CAPABILITIES = Capabilities(
@@ -44,9 +44,9 @@ class RemoteEngine:
         self._url = url.rstrip("/").removesuffix("/v1")
         self._request_timeout_s = request_timeout_s
 
-    async def start(self, folder: str, *, label: str) -> RunningEngine:
+    async def start(self, folder: str, *, label: str, artifact: ArtifactRef | None = None) -> RunningEngine:
         """Returns once the engine says which model it serves. Raises EngineError."""
-        del folder
+        del folder, artifact
         http = EngineHttp(self._url, label=label, request_timeout_s=self._request_timeout_s)
         try:
             model = _first_model(await http.get("/v1/models"))

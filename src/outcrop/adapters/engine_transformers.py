@@ -32,7 +32,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from outcrop.adapters.engine_architectures import TRANSFORMERS
-from outcrop.adapters.engine_profile import EngineProfile, has_module
+from outcrop.adapters.engine_profile import EngineProfile, has_module, torch_caches
 from outcrop.serving.capabilities import Capabilities, Feature, SamplingDialect
 
 CAPABILITIES = Capabilities(
@@ -75,5 +75,6 @@ def transformers_profile(command: str | None, *, device: str = "auto") -> Engine
         registry=TRANSFORMERS,
         arguments=arguments,
         environment={"HF_HUB_DISABLE_UPDATE_CHECK": "1", "OMP_WAIT_POLICY": "passive"},
+        cache_environment=torch_caches,
         is_asked_by_stream=True,
     )

@@ -7,10 +7,11 @@ is three processes or more; ends within half a second of SIGTERM; and ends itsel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from outcrop.adapters.engine_architectures import VLLM
-from outcrop.adapters.engine_profile import EngineProfile
+from outcrop.adapters.engine_profile import EngineProfile, torch_caches
 from outcrop.serving.capabilities import Capabilities, Feature
 
 MODEL = "outcrop"
@@ -40,6 +41,7 @@ CAPABILITIES = Capabilities(
     ),
     # Without a parser of its own (--tool-call-parser) it takes tools only so; the template is told of them all the
     # same. The marks of a call are special tokens in some families.
+    is_held_to_calls=True,
     tool_members={"tool_choice": "none", "skip_special_tokens": False},
 )
 
@@ -65,5 +67,14 @@ def vllm_profile(command: str | None, *, options: Sequence[str] = ()) -> EngineP
         arguments=arguments,
         # Its sockets lie in its own folder and go with it; a relative path is never too long for a socket.
         environment={"VLLM_NO_USAGE_STATS": "1", "VLLM_RPC_BASE_PATH": "."},
+        cache_environment=_caches,
         body={"model": MODEL},
     )
+
+
+def _caches(folder: Path) -> Mapping[str, str]:
+    return {
+        **torch_caches(folder),
+        "VLLM_CACHE_ROOT": str(folder / "vllm"),
+        "FLASHINFER_WORKSPACE_BASE": str(folder / "flashinfer"),
+    }

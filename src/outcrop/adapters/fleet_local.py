@@ -51,7 +51,7 @@ class LocalHost:
         try:
             async with self._memory.folder(artifact.files, artifact.unseal) as folder:
                 reached(CrashPoint.WEIGHTS_IN_MEMORY)
-                running = await self._engine.start(str(folder), label=model.arn)
+                running = await self._engine.start(str(folder), label=model.arn, artifact=model.artifact)
         except BaseException:
             # Also when we are cancelled while the folder is being freed: nobody would know of the engine.
             if running is not None:

@@ -19,12 +19,11 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from outcrop.adapters.memory_limits import available_bytes
-from outcrop.errors import StorageError
+from outcrop.errors import NotEnoughMemoryError, StorageError
 from outcrop.ports import Buffer, WriteAt
 from outcrop.tasks import Tasks
 
 PARALLEL_FILES = 8
-MIB = 1 << 20
 F_SEAL_FUTURE_WRITE = 0x10
 """<linux/fcntl.h>, Linux 5.1. Nobody can write from now on, as with F_SEAL_WRITE, which also looks at every page for a
 mapping that somebody may write to: 20 ms a GiB. There are none."""
@@ -131,9 +130,8 @@ class MemoryFiles:
         """Holds memory that is about to be written. Raises StorageError when there is not enough."""
         available = self._available() if self._new_memory is not None else None
         if available is not None and needed_bytes > available - self._promised_bytes:
-            raise StorageError(
-                f"the model takes {needed_bytes / MIB:,.0f} MiB of memory while it is loaded, and "
-                f"{max(0, available - self._promised_bytes) / MIB:,.0f} MiB are available"
+            raise NotEnoughMemoryError(
+                needed_bytes=needed_bytes, available_bytes=max(0, available - self._promised_bytes)
             )
         self._promised_bytes += needed_bytes
         try:

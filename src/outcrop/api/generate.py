@@ -14,6 +14,7 @@ from outcrop.errors import (
     EngineError,
     KeyUnavailableError,
     ModelFailedError,
+    NotEnoughMemoryError,
     ServiceUnavailableError,
     StorageError,
     UnavailableError,
@@ -117,6 +118,10 @@ def in_api_errors(model: ImportedModel) -> Iterator[None]:
             original_status=ENGINE_FAILED_STATUS,
             resource_name=model.arn,
         ) from error
+    except NotEnoughMemoryError as error:
+        raise ServiceUnavailableError(
+            f"The model cannot be loaded at present: {error}. Try your request again."
+        ) from error
     except (UnavailableError, StorageError) as error:
         raise ServiceUnavailableError("The model cannot be loaded at present. Try your request again.") from error
 
@@ -124,4 +129,9 @@ def in_api_errors(model: ImportedModel) -> Iterator[None]:
 def servable(services: Services, model: ImportedModel) -> ServableModel:
     """Returns what a copy is made from."""
     is_kept_warm = not services.keep_warm.isdisjoint((model.name, model.arn))
-    return ServableModel(arn=model.arn, artifact=model.artifact, is_kept_warm=is_kept_warm)
+    return ServableModel(
+        arn=model.arn,
+        artifact=model.artifact,
+        memory_bytes=model.facts.copy_bytes,
+        is_kept_warm=is_kept_warm,
+    )

@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from outcrop.adapters.device import device_name
+from outcrop.adapters.engine_caches import EngineCaches
 from outcrop.adapters.engine_openai import ProcessEngine
 from outcrop.adapters.engine_remote import CAPABILITIES as REMOTE_CAPABILITIES
 from outcrop.adapters.engine_remote import RemoteEngine
@@ -15,8 +17,19 @@ from outcrop.ports import Engine
 from outcrop.serving.capabilities import Capabilities
 from outcrop.settings import Settings, find_program
 
+MIB = 1 << 20
 
-def open_engine(settings: Settings, *, run_dir: Path, environment: Mapping[str, str]) -> tuple[Engine, Capabilities]:
+
+def open_caches(settings: Settings) -> EngineCaches:
+    """Returns where engines keep what they compile."""
+    return EngineCaches(
+        settings.data / "engine-caches", limit_bytes=settings.engine_cache_mib * MIB, device=device_name()
+    )
+
+
+def open_engine(
+    settings: Settings, *, run_dir: Path, environment: Mapping[str, str], caches: EngineCaches
+) -> tuple[Engine, Capabilities]:
     """Returns the engine, whose processes work in folders under `run_dir`, and what it can do."""
     if settings.engine.startswith(("http://", "https://")):
         return RemoteEngine(settings.engine, request_timeout_s=settings.engine_request_s), REMOTE_CAPABILITIES
@@ -31,6 +44,7 @@ def open_engine(settings: Settings, *, run_dir: Path, environment: Mapping[str, 
         run_dir=run_dir,
         log_dir=settings.data / "logs",
         environment=environment,
+        caches=caches,
         start_timeout_s=settings.engine_start_s,
         request_timeout_s=settings.engine_request_s,
     )

@@ -9,6 +9,7 @@ from outcrop.adapters.engine_vllm import vllm_profile
 from outcrop.adapters.memory_gpu import accelerator_bytes
 from outcrop.adapters.memory_limits import total_bytes
 from outcrop.artifact.host import Host
+from outcrop.errors import MIB
 from outcrop.settings import Settings, find_program
 
 
@@ -27,6 +28,14 @@ def checking_host(settings: Settings) -> Host:
         # transformers gives its layers to accelerators and processors as they fit (accelerate's device map "auto").
         splits_weights=settings.engine == "transformers",
     )
+
+
+def memory_budget(settings: Settings) -> int | None:
+    """Returns how many bytes all copies together may take; None where that is another machine's business."""
+    if settings.memory_mib is not None:
+        return settings.memory_mib * MIB
+    host = checking_host(settings)
+    return host.memory_bytes if host.accelerator_bytes is None else host.accelerator_bytes
 
 
 def import_host(settings: Settings) -> Host:

@@ -24,13 +24,15 @@ from outcrop.adapters.catalog_sql import (
     SqlNetworkCatalog,
 )
 from outcrop.adapters.clock_system import SystemClock
+from outcrop.adapters.engine_caches import EngineCaches
 from outcrop.adapters.fleet_local import LocalHost
 from outcrop.adapters.jobs_dbos import DbosJobEngine, Limits
 from outcrop.adapters.keys_networked import NetworkedKeys
 from outcrop.adapters.memory_files import MemoryFiles
 from outcrop.adapters.own_folder import own_folder
-from outcrop.app.engines import open_engine
-from outcrop.app.host import import_host
+from outcrop.adapters.vault_watched import WatchedVault
+from outcrop.app.engines import open_caches, open_engine
+from outcrop.app.host import import_host, memory_budget
 from outcrop.app.job_sources import JobSources
 from outcrop.app.keys import kms_keys, open_keys
 from outcrop.app.networks import ServerNetworks, load_networks
@@ -39,7 +41,7 @@ from outcrop.app.trail import Trail, open_trail
 from outcrop.app.vaults import local_reads, open_vault
 from outcrop.app.webhooks import ends_told
 from outcrop.console.health import Readiness
-from outcrop.errors import UnavailableError
+from outcrop.errors import StorageError, UnavailableError
 from outcrop.imports.copy import BYTES_IN_MEMORY_PER_PART
 from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
@@ -104,20 +106,23 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
             keys_by=None if settings.keys == "local" else partial(kms_keys, settings, clock, trail),
             is_worker=settings.worker,
         )
-        vault = open_vault(settings.vault_place, upstream_environment())
+        stored = open_vault(settings.vault_place, upstream_environment())
         cores = _cores()
         threads = ThreadPoolExecutor(cores, thread_name_prefix="unseal")
         stack.callback(threads.shutdown)
         # Models of before may have come over networks also when the file is gone: that is told, not gone around.
         models_keys = keys if settings.keys == "local" else NetworkedKeys(keys, networks_used, networks.keys_of)
-        reading = Reading(vault=vault, keys=models_keys, threads=threads, thread_count=cores, local=local_reads(vault))
+        reading = Reading(
+            vault=stored, keys=models_keys, threads=threads, thread_count=cores, local=local_reads(stored)
+        )
         opened = partial(open_artifact, reading=reading)
 
         run_dir = stack.enter_context(own_folder(settings.data / "run"))
         plaintext_dir = None
         if settings.plaintext_dir is not None:
             plaintext_dir = stack.enter_context(own_folder(settings.plaintext_dir))
-        engine, capabilities = open_engine(settings, run_dir=run_dir, environment=engine_environment())
+        caches = open_caches(settings)
+        engine, capabilities = open_engine(settings, run_dir=run_dir, environment=engine_environment(), caches=caches)
         memory = MemoryFiles(run_dir=run_dir, plaintext_dir=plaintext_dir)
         fleet = Fleet(
             MeasuredHost(LocalHost(engine=engine, memory=memory, open_artifact=opened), meter, clock),
@@ -126,12 +131,17 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
                 hold_s=settings.hold_s,
                 idle_s=settings.idle_s,
                 max_copies=settings.max_copies,
+                memory_bytes=memory_budget(settings),
                 max_waiting=settings.max_waiting,
                 max_requests=settings.max_requests,
             ),
         )
         stack.push_async_callback(fleet.close)
 
+        async def forget(artifact_id: str) -> None:
+            await asyncio.to_thread(caches.forget, artifact_id)
+
+        vault = WatchedVault(stored, deleted=forget)
         sources = JobSources(
             settings,
             environment=upstream_environment(),
@@ -145,7 +155,7 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
             models=models,
             artifacts=SqlArtifactCatalog(database),
             vault=vault,
-            staging=vault,
+            staging=stored,
             journal=SqlCopyJournal(database),
             keys_of=networks.keys_of_job,
             clock=clock,
@@ -177,6 +187,7 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
         )
         if settings.worker:
             await sweep(tools)
+        await _sweep_caches(caches, stored)
         await job_engine.launch()
         stack.push_async_callback(job_engine.close)
         for job in await jobs.unfinished():
@@ -200,6 +211,15 @@ async def machinery(settings: Settings, meter: Meter) -> AsyncIterator[Machinery
             sources=sources,
             job_engine=job_engine,
         )
+
+
+async def _sweep_caches(caches: EngineCaches, vault: Vault) -> None:
+    """Removes what was compiled for artifacts that were deleted elsewhere, or while this machine was down."""
+    try:
+        held = await vault.artifact_ids()
+    except (StorageError, UnavailableError):
+        return  # at another start
+    await asyncio.to_thread(caches.sweep, held)
 
 
 def readiness_of(behind: Machinery) -> Readiness:

@@ -246,16 +246,23 @@ def models_delete(model: str, **flags: Any) -> None:
 
 @cli.command()
 @click.argument("model", metavar="NAME|ARN")
-@click.argument("prompt")
-@click.option("--max-tokens", default=256, show_default=True, help="Longest answer, in tokens.")
+@click.argument("prompt", metavar="PROMPT|-")
+@click.option("--system", default="", help="What the model is to know or to be, before the prompt.")
+@click.option(
+    "--max-tokens", default=256, show_default=True, type=click.IntRange(min=1), help="Longest answer, in tokens."
+)
 @click.option("--temperature", default=0.0, show_default=True, help="0 is greedy.")
 @setting_flags(*CLIENT_SETTINGS)
-def invoke(model: str, prompt: str, max_tokens: int, temperature: float, **flags: Any) -> None:
-    """Ask an imported model something, and print its answer as it comes."""
+def invoke(model: str, prompt: str, system: str, max_tokens: int, temperature: float, **flags: Any) -> None:
+    """Ask an imported model something, and print its answer as it comes.
+
+    With - for the prompt, it is read from standard input.
+    """
     from outcrop.app.connect import running_server
     from outcrop.terminal.invoke import answer
 
     server = running_server(load(flags))
-    for piece in answer(server, model, prompt, max_tokens=max_tokens, temperature=temperature):
+    asked = sys.stdin.read() if prompt == "-" else prompt
+    for piece in answer(server, model, asked, system=system, max_tokens=max_tokens, temperature=temperature):
         click.echo(piece, nl=False)
     click.echo()

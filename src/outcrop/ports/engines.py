@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from outcrop.records import (
+    ArtifactRef,
     JsonObject,
     ServableModel,
 )
@@ -43,8 +44,14 @@ class RunningEngine(Protocol):
 class Engine(Protocol):
     """Something that can start an engine on a folder of plaintext files."""
 
-    async def start(self, folder: str, *, label: str) -> RunningEngine:
-        """Returns once the engine has loaded the folder; it no longer needs it then. Raises EngineError."""
+    async def start(self, folder: str, *, label: str, artifact: ArtifactRef | None = None) -> RunningEngine:
+        """Returns once the engine has loaded the folder; it no longer needs it then. Raises EngineError.
+
+        Args:
+            folder: plaintext files.
+            label: what errors and logs call the model.
+            artifact: what the folder is the plaintext of; what is compiled for it may be kept, and used again.
+        """
         ...
 
 

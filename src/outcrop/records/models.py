@@ -33,6 +33,11 @@ class ModelFacts:
     context_length: int
     custom_model_units: int
 
+    @property
+    def copy_bytes(self) -> int:
+        """About how much memory a copy takes: the weights, and a tenth for the engine (decision 0029)."""
+        return self.weight_bytes + self.weight_bytes // 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedModel:
@@ -65,6 +70,8 @@ class ServableModel:
 
     arn: str
     artifact: ArtifactRef
+    memory_bytes: int = 0
+    """About how much memory a copy takes; 0: not known."""
     is_kept_warm: bool = False
     """Whether a copy stays loaded though nobody asks for it."""
 

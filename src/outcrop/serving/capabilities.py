@@ -59,5 +59,7 @@ class Capabilities:
     Parts with an image among them stay parts."""
     takes_text_beside_tool_calls: bool = True
     """Whether a message may both say something and call tools; otherwise it becomes two."""
+    is_held_to_calls: bool = False
+    """Whether a tool choice is a schema that replies are held to; otherwise it is told as OpenAI has it."""
     tool_members: JsonObject = field(default_factory=dict)
     """What a request with tools says besides, so that the model's own words come back, or calls that were read."""

@@ -16,7 +16,14 @@ from typing import Any
 import structlog
 
 from outcrop.crash_points import CrashPoint, reached
-from outcrop.errors import ModelNotReadyError, NotFoundError, ThrottledError, UnavailableError
+from outcrop.errors import (
+    MIB,
+    ModelNotReadyError,
+    NotEnoughMemoryError,
+    NotFoundError,
+    ThrottledError,
+    UnavailableError,
+)
 from outcrop.ports import Clock, CopyHost, RunningEngine
 from outcrop.records import ServableModel
 from outcrop.serving.copy_state import Copy, CopyEnd, CopyState
@@ -41,6 +48,8 @@ class FleetLimits:
     """How long a model that is deleted waits for the requests that hold its copy; SDKs wait 60 s for the answer."""
     max_copies: int = 3
     """Models that may be loaded at once."""
+    memory_bytes: int | None = None
+    """Memory that all copies may take together, as far as it is known of them; None: any."""
     max_waiting: int = 1000
     """Requests that may wait for copies at once."""
     max_requests: int = 512
@@ -162,8 +171,7 @@ class Fleet:
             copy = self._copies.get(model.arn)
             if copy is not None and copy.has_died:
                 self._end(copy, CopyEnd.DIED)
-                copy = None
-            if copy is None and len(self._tasks) < self._limits.max_copies:
+            if copy is None and self._has_room(model):
                 copy = self._begin(model)
             if copy is not None and copy.state is not CopyState.DRAINING:
                 return copy
@@ -178,23 +186,42 @@ class Fleet:
             self._evict()
             await self._await_change(
                 deadline,
-                ThrottledError(
-                    f"All {self._limits.max_copies} model copies are in use. Wait and try your request again."
-                ),
+                ThrottledError(f"{self._taken()} Wait and try your request again."),
             )
         finally:
             self._wanting_room[model.arn] -= 1
             self._wanting_room += Counter()  # drops what nobody wants any more
 
+    def _has_room(self, model: ServableModel) -> bool:
+        """Whether one more copy fits. A model alone always may try: what it takes is an estimate."""
+        limit = self._limits.memory_bytes
+        fits = limit is None or not self._tasks or self._memory_bytes + model.memory_bytes <= limit
+        return fits and len(self._tasks) < self._limits.max_copies
+
+    @property
+    def _memory_bytes(self) -> int:
+        return sum(copy.model.memory_bytes for copy in self._tasks)
+
+    def _taken(self) -> str:
+        if len(self._tasks) >= self._limits.max_copies:
+            return f"All {self._limits.max_copies} model copies are in use."
+        used, limit = self._memory_bytes / MIB, (self._limits.memory_bytes or 0) / MIB
+        return f"Of the {limit:,.0f} MiB of memory for models, {used:,.0f} MiB are in use."
+
     def _evict(self) -> None:
-        """Ends the idle copy that was used longest ago, when fewer are ending than models wait for room.
+        """Ends an idle copy, when fewer are ending than models wait for room."""
+        ending = sum(copy.state is CopyState.DRAINING for copy in self._tasks)
+        idle = self._longest_idle()
+        if idle is not None and ending < len(self._wanting_room):
+            self._end(idle, CopyEnd.EVICTED)
+
+    def _longest_idle(self) -> Copy | None:
+        """Returns the idle copy that was used longest ago.
 
         One that is kept warm goes only where there is no other: a model that cannot be loaded at all is worse off.
         """
-        ending = sum(copy.state is CopyState.DRAINING for copy in self._tasks)
         idle = [copy for copy in self._tasks if copy.is_idle]
-        if idle and ending < len(self._wanting_room):
-            self._end(min(idle, key=lambda copy: (copy.is_kept_warm, copy.last_used_at)), CopyEnd.EVICTED)
+        return min(idle, key=lambda copy: (copy.is_kept_warm, copy.last_used_at), default=None)
 
     async def _engine(self, copy: Copy, deadline: float) -> RunningEngine:
         """Returns the engine of a copy that the caller holds, once it is loaded."""
@@ -237,7 +264,7 @@ class Fleet:
     async def _load(self, copy: Copy) -> None:
         log.info("copy_loading", model_arn=copy.model.arn)
         try:
-            copy.engine = await self._host.start(copy.model)
+            copy.engine = await self._start(copy)
         except asyncio.CancelledError:
             # Only `drain` and `close` cancel a load.
             copy.failure = _stopping()
@@ -255,6 +282,19 @@ class Fleet:
             copy.move(CopyState.READY)
         log.info("copy_ready", model_arn=copy.model.arn, seconds=seconds)
 
+    async def _start(self, copy: Copy) -> RunningEngine:
+        """Starts an engine; where memory is short, once idle copies have made room."""
+        while True:
+            try:
+                return await self._host.start(copy.model)
+            except NotEnoughMemoryError:
+                idle = self._longest_idle()
+                if idle is None:
+                    raise
+                task = self._tasks[idle]
+                self._end(idle, CopyEnd.EVICTED)
+                await asyncio.wait({task})
+
     async def _until_over(self, copy: Copy) -> None:
         """Returns when the engine is to stop: after its last user, unless it died or the fleet closes."""
         while not copy.ending.is_set():
@@ -269,11 +309,9 @@ class Fleet:
             await _first_of(copy.unused.wait(), copy.cut.wait(), self._closing.wait())
 
     def _end(self, copy: Copy, end: CopyEnd) -> None:
-        """Lets a copy drain; one that died makes way for another at once."""
+        """Lets a copy drain. Its successor begins when its engine has stopped: only then are memory and caches free."""
         if copy.state is not CopyState.DRAINING:
             copy.drain(end)
-        if end is CopyEnd.DIED:
-            self._copies.pop(copy.model.arn, None)
         self._notify()
 
     # --- waiting ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -14,6 +14,7 @@ from outcrop.errors import (
     ModelFailedError,
     ModelNotReadyError,
     ModelTimeoutError,
+    NotEnoughMemoryError,
     ProofFailedError,
     ThrottledError,
     UnavailableError,
@@ -77,7 +78,7 @@ async def _prove_once(
     load_s: float,
 ) -> JsonObject:
     try:
-        async with fleet.copy_of(model, hold_s=load_s) as engine:
+        async with fleet.copy_of(replace(model, memory_bytes=facts.copy_bytes), hold_s=load_s) as engine:
             reached(CrashPoint.ENGINE_READY)
             evidence = await prove(engine, facts, capabilities=capabilities, clock=clock)
             reached(CrashPoint.MODEL_PROVEN)
@@ -86,6 +87,8 @@ async def _prove_once(
         raise ProofFailedError(f"the model was not loaded within {load_s:g} seconds") from error
     except ThrottledError as error:
         raise UnavailableError("the engine", error.message) from error
+    except NotEnoughMemoryError as error:
+        raise UnavailableError("memory for the model", str(error)) from error
 
 
 async def prove(engine: RunningEngine, facts: ModelFacts, *, capabilities: Capabilities, clock: Clock) -> JsonObject:

@@ -1,7 +1,8 @@
 """An engine without a model: it answers canned words at once, so that tests see everything but the engine.
 
 It answers as `transformers serve` and vLLM do, in the parts of the OpenAI API that Outcrop uses, and passes the same
-contract (tests/contract/test_engine.py). A word is a token.
+contract (tests/contract/test_engine.py). A word is a token. With a seed, the words tell it and are numbered, so that a
+stream can be held against what it should be.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from outcrop.errors import EngineError, ModelFailedError
-from outcrop.records import JsonObject, JsonValue
+from outcrop.records import ArtifactRef, JsonObject, JsonValue
 from outcrop.serving.capabilities import Capabilities, Feature
 
 CAPABILITIES = Capabilities(engine="null engine", features=frozenset({Feature.TOP_K, Feature.SEED}))
@@ -34,8 +35,9 @@ COMPLETION_PATH = "/v1/completions"
 class NullEngine:
     """Starts null engines."""
 
-    async def start(self, folder: str, *, label: str) -> NullRunningEngine:
+    async def start(self, folder: str, *, label: str, artifact: ArtifactRef | None = None) -> NullRunningEngine:
         """Returns an engine. Raises EngineError when the folder holds no model, as a real engine does."""
+        del artifact
         if not Path(folder, "config.json").is_file():  # noqa: ASYNC240  # a test's folder is not slow
             raise EngineError("null engine ended while it loaded the model", log_tail="there is no config.json")
         return NullRunningEngine(label)
@@ -145,16 +147,11 @@ Application = Callable[
 ]
 
 
-Answered = Callable[[str, JsonObject], tuple[int, JsonObject]]
-"""From the path and body of a request to a status and a document."""
-
-
-def paced_app(chunk_s: float, *, answered: Answered = answer) -> Application:
+def paced_app(chunk_s: float) -> Application:
     """Returns the null engine as an ASGI application, to be served on a port and used by its URL.
 
     Args:
         chunk_s: how long a stream waits before each chunk, in seconds, as an engine that computes would.
-        answered: what it answers; default: canned words.
     """
 
     async def app(
@@ -169,7 +166,7 @@ def paced_app(chunk_s: float, *, answered: Answered = answer) -> Application:
             message = await receive()
             content += message.get("body", b"")
             has_more = message.get("more_body", False)
-        status, document = _route(scope["method"], scope["path"], content, answered)
+        status, document = _route(scope["method"], scope["path"], content)
         is_stream = status == OK and scope["method"] == "POST" and json.loads(content).get("stream") is True
         headers = [(b"content-type", b"text/event-stream" if is_stream else b"application/json")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -190,14 +187,14 @@ app = paced_app(0)
 """The null engine that answers at once."""
 
 
-def _route(method: str, path: str, content: bytes, answered: Answered) -> tuple[int, JsonObject]:
+def _route(method: str, path: str, content: bytes) -> tuple[int, JsonObject]:
     match method, path:
         case "GET", "/health":
             return 200, {"status": "ok"}
         case "GET", "/v1/models":
             return 200, {"object": "list", "data": [{"id": MODEL, "object": "model", "owned_by": "outcrop"}]}
         case "POST", _:
-            return answered(path, json.loads(content))
+            return answer(path, json.loads(content))
         case _:
             return 404, {"error": "Not Found"}
 
@@ -208,12 +205,20 @@ def _generate(body: JsonObject) -> tuple[str, int, str]:
     allowed = limit if isinstance(limit, int) else REPLY_WORDS
     stops = [str(item) for item in stop] if isinstance(stop, list) else []
     text = ""
-    for generated, word in enumerate(itertools.islice(itertools.cycle(WORDS), min(allowed, REPLY_WORDS)), start=1):
+    seed = body.get("seed")
+    words = itertools.cycle(WORDS) if seed is None else numbered_words(seed)
+    most = REPLY_WORDS if seed is None else allowed
+    for generated, word in enumerate(itertools.islice(words, min(allowed, most)), start=1):
         text += word if generated == 1 else f" {word}"
         found = min((text.index(string) for string in stops if string in text), default=None)
         if found is not None:
             return text[:found], generated, "stop"
-    return text, min(allowed, REPLY_WORDS), "length" if allowed <= REPLY_WORDS else "stop"
+    return text, min(allowed, most), "length" if allowed <= most else "stop"
+
+
+def numbered_words(seed: JsonValue) -> Iterator[str]:
+    """Yields the words of a reply to a request with a seed, without end."""
+    return (f"{seed}.{number}" for number in itertools.count())
 
 
 def _logprobs(words: list[str], *, is_chat: bool) -> JsonObject:

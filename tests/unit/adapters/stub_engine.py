@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -29,7 +33,16 @@ class Handler(BaseHTTPRequestHandler):
         """Answers what the engine was given."""
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         print("asked", self.path, flush=True)
-        if self.path == "/exit":
+        if self.path == "/orphan":
+            # A worker that does not heed SIGTERM: what is ignored stays so in the program that follows.
+            deaf = lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN)  # noqa: E731
+            subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], preexec_fn=deaf)  # noqa: PLW1509
+        if self.path == "/deaf":
+            # Its server is gone, and the process stays.
+            threading.Thread(target=self.server.shutdown).start()
+            self.close_connection = True
+            return
+        if self.path in ("/exit", "/orphan"):
             os._exit(4)
         self._answer(
             200,
@@ -60,4 +73,6 @@ if mode == "fail":
     print("ValueError: this is no model", flush=True)
     sys.exit(3)
 seen = {path.name: path.read_text() for path in Path(folder).iterdir()}
-ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
+with ThreadingHTTPServer(("127.0.0.1", int(port)), Handler) as server:
+    server.serve_forever()
+time.sleep(600)

@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from outcrop.adapters.engine_caches import EngineCaches
 from outcrop.adapters.engine_http import EngineHttp
 from outcrop.adapters.engine_openai import ProcessEngine
 from outcrop.adapters.engine_profile import EngineProfile
 from outcrop.errors import EngineError
 from outcrop.ports import RunningEngine
+from outcrop.records import ArtifactRef
 from outcrop.serving.capabilities import Capabilities
 
 pytestmark = pytest.mark.anyio
@@ -56,6 +58,7 @@ def stub(mode: str) -> EngineProfile:
         distribution="stub",
         arguments=arguments,
         environment={"STUB": "yes"},
+        cache_environment=lambda folder: {"STUB_CACHE": str(folder)},
         body={"model": "stub"},
     )
 
@@ -125,6 +128,26 @@ async def test_an_engine_sees_nothing_of_our_environment(
     }
 
 
+async def test_what_an_engine_compiles_is_kept_for_the_next(tmp_path: Path, folder: Path) -> None:
+    """Both are told of the same folder; one that did not load leaves nothing in it."""
+    kept = EngineCaches(tmp_path / "caches", limit_bytes=1 << 20, device="cpu")
+    artifact = ArtifactRef(artifact_id="one", manifest_sha256="a" * 64, key_arn="", wrapped_key=b"")
+    places = []
+    for _ in range(2):
+        running = await engine(tmp_path, caches=kept).start(str(folder), label=LABEL, artifact=artifact)
+        told = await running.post("/v1/completions", {})
+        await running.stop()
+        places.append(Path(told["environment"]["STUB_CACHE"]))
+        (places[0] / "kernel").touch()
+
+    assert places[0] == places[1]
+    assert [path.name for path in places[0].iterdir()] == ["kernel"]
+    with pytest.raises(EngineError):
+        await engine(tmp_path, "fail", caches=kept).start(str(folder), label=LABEL, artifact=artifact)
+    assert not places[0].exists()
+    assert kept.open(artifact, "stub engine (unknown version)") is not None
+
+
 async def test_a_stopped_engine_is_gone(tmp_path: Path, running: RunningEngine) -> None:
     """Process, scratch folder and connection; stopping again does nothing; its log stays."""
     pid = (await running.post("/v1/completions", {}))["pid"]
@@ -189,6 +212,24 @@ async def test_an_engine_that_dies_is_told_with_its_last_output(running: Running
     assert not running.is_alive
 
 
+async def test_an_engine_whose_server_died_before_its_workers_is_no_longer_used(running: RunningEngine) -> None:
+    """The next copy need not wait for what is left of it; vLLM's core outlives its server by seconds."""
+    with pytest.raises(EngineError, match="cannot be talked to"):
+        await running.post("/orphan", {})
+
+    assert not running.is_alive
+    with pytest.raises(EngineError, match="has ended"):
+        await running.post("/v1/completions", {})
+
+
+async def test_an_engine_that_no_longer_listens_is_no_longer_used(running: RunningEngine) -> None:
+    """Its process lives, and is of no use."""
+    with pytest.raises(EngineError, match="cannot be talked to"):
+        await running.post("/deaf", {})
+
+    assert not running.is_alive
+
+
 async def test_a_program_that_is_missing_is_told_before_anything_is_made(tmp_path: Path, folder: Path) -> None:
     """Nothing is created for an engine that cannot run."""
     profile = EngineProfile(
@@ -197,6 +238,7 @@ async def test_a_program_that_is_missing_is_told_before_anything_is_made(tmp_pat
         install="pip install stub",
         distribution="stub",
         arguments=lambda *_: (),
+        cache_environment=lambda _: {},
     )
     missing = ProcessEngine(profile, run_dir=tmp_path / "run", log_dir=tmp_path / "logs", environment={})
 

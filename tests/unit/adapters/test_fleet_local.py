@@ -66,13 +66,13 @@ class LookingEngine(NullEngine):
         self.seen = b""
         self.running: NullRunningEngine | None = None
 
-    async def start(self, folder: str, *, label: str) -> NullRunningEngine:
+    async def start(self, folder: str, *, label: str, artifact: ArtifactRef | None = None) -> NullRunningEngine:
         """Looks at the folder."""
-        assert label == MODEL.arn
+        assert (label, artifact) == (MODEL.arn, MODEL.artifact)
         self.seen = read(Path(folder, "config.json"))
         if self._failure is not None:
             raise self._failure
-        self.running = await super().start(folder, label=label)
+        self.running = await super().start(folder, label=label, artifact=artifact)
         return self.running
 
 
@@ -122,9 +122,9 @@ async def test_an_engine_of_a_cancelled_load_is_stopped(tmp_path: Path) -> None:
     started = asyncio.Event()
 
     class Telling(LookingEngine):
-        async def start(self, folder: str, *, label: str) -> NullRunningEngine:
+        async def start(self, folder: str, *, label: str, artifact: ArtifactRef | None = None) -> NullRunningEngine:
             """Looks at the folder."""
-            running = await super().start(folder, label=label)
+            running = await super().start(folder, label=label, artifact=artifact)
             started.set()
             return running
 

