@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-import signal
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager, suppress
@@ -25,8 +24,6 @@ from outcrop.records import ArtifactRef, JsonObject
 HEALTH_POLL_S = 0.05
 STOP_GRACE_S = 10.0
 """How long an engine may take to end after SIGTERM."""
-KILLED_STATUSES = frozenset(128 + number for number in (signal.SIGKILL, signal.SIGTERM))
-"""What an engine exits with that others ended: a hand, the kernel, or a host that stops. Crashes have other signals."""
 DEATH_S = 3.0
 """How long an engine whose answer broke off may take to be found dead."""
 MODEL_LINK = "model"
@@ -182,18 +179,20 @@ class ProcessRunningEngine:
     async def _telling_last_words(self) -> AsyncIterator[None]:
         """Refuses when the engine has ended, and adds its last output to errors of its own."""
         if not self.is_alive:
-            raise EngineError(f"{self.description} has ended", log_tail=self._process.log_tail())
+            raise EngineError(
+                f"{self.description} has ended", log_tail=self._process.log_tail(), was_killed=self._process.was_killed
+            )
         try:
             yield
         except EngineError as error:
             # Connections of a dying engine break before its death is known, and the next request needs to know of it.
             with suppress(TimeoutError):
                 async with asyncio.timeout(DEATH_S):
-                    error.is_killed = await self._process.wait() in KILLED_STATUSES
+                    await self._process.wait()
             if self._process.is_running and not await self._http.is_healthy():
                 # Such as vLLM's server, killed: its keeper ends the workers that it left, which takes a while.
                 self._is_broken = True
-            error.log_tail = self._process.log_tail()
+            error.log_tail, error.was_killed = self._process.log_tail(), self._process.was_killed
             raise
 
     async def until_ready(self, timeout_s: float) -> None:
@@ -206,14 +205,15 @@ class ProcessRunningEngine:
             for task in (healthy, ended):
                 task.cancel()
             await asyncio.gather(healthy, ended, return_exceptions=True)
-        is_killed = not ended.cancelled() and ended.result() in KILLED_STATUSES
         if not ended.cancelled():
             what = f"ended with status {ended.result()} while it loaded the model"
         elif healthy.cancelled():
             what = f"did not load the model within {timeout_s:g} seconds"
         else:
             return
-        raise EngineError(f"{self.description} {what}", log_tail=self._process.log_tail(), is_killed=is_killed)
+        raise EngineError(
+            f"{self.description} {what}", log_tail=self._process.log_tail(), was_killed=self._process.was_killed
+        )
 
     async def _poll(self) -> None:
         while not await self._http.is_healthy():  # noqa: ASYNC110  # another process sets no event of ours

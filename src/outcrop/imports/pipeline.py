@@ -12,7 +12,6 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from itertools import islice
 from typing import Any, cast
 
 import structlog
@@ -27,7 +26,7 @@ from outcrop.artifact.manifest import (
     source_from_json,
     source_to_json,
 )
-from outcrop.artifact.selection import Selection, select
+from outcrop.artifact.selection import select
 from outcrop.errors import IllegalMoveError, ModelRejectedError, UnavailableError
 from outcrop.imports import copy, publish, share, shares, verify
 from outcrop.imports.failure import FailureCause, failure_cause, failure_message, is_expected
@@ -43,9 +42,6 @@ from outcrop.records import ImportJob, JobNote, JsonObject, JsonValue, ModelFact
 from outcrop.records.measures import TAKEOVERS
 
 log = structlog.get_logger()
-
-MOST_IGNORED_TOLD = 50
-"""Files that are not copied, with the reason, in the report and the log; a prefix may hold thousands."""
 
 
 _STUCK = "The import could not go on from where it was left. Start it again."
@@ -190,13 +186,13 @@ class ImportPipeline:
         snapshot = await inspect(store, objects, location.prefix)
         report = await asyncio.to_thread(examine, snapshot, host=tools.host)
         selection = select(snapshot)
-        told = {**report.to_json(), **_ignored(selection), "access": tools.access(job)}
+        told = {**report.to_json(), **selection.to_json(), "access": tools.access(job)}
         await tools.jobs.record(job.id, JobNote(report=told), fence=job.fence)
         if not report.is_importable(tools.profile) or report.facts is None:
             raise ModelRejectedError(report.summary(profile=tools.profile))
         by_path = {item.key.removeprefix(location.prefix): item for item in objects}
         taken = selection.taken
-        log.info("source_selected", job_arn=job.arn, taken=len(taken), **_ignored(selection))
+        log.info("source_selected", job_arn=job.arn, taken=len(taken), ignored=len(selection.ignored))
         pinned = await pin(store, [by_path[path] for path in taken])
         return {
             "model": asdict(report.facts),
@@ -337,12 +333,6 @@ def _require_done(recorded: Mapping[str, JsonValue]) -> None:
         # What an earlier version recorded has no cause.
         cause = FailureCause(str(recorded.get("cause", FailureCause.INTERNAL)))
         raise _StepFailedError(str(recorded["failed"]), cause)
-
-
-def _ignored(selection: Selection) -> JsonObject:
-    """Returns what a job's report tells of the files that are not copied: why not, and how many more there are."""
-    told = dict(islice(selection.ignored.items(), MOST_IGNORED_TOLD))
-    return {"ignored": told, "ignored_omitted": len(selection.ignored) - len(told)}
 
 
 def _total(chosen: Mapping[str, SourceObject]) -> int:

@@ -29,8 +29,8 @@ log = structlog.get_logger()
 
 PROMPT = "Say hello."
 MAX_TOKENS = 16
-MOST_PROOFS = 3
-"""How often a proof is tried whose engine is killed from outside: that says nothing of the model."""
+MOST_ENGINES = 3
+"""How many engines are tried, when each is killed from outside."""
 LOG_LINES = 3
 """How many of the engine's last words a failed load quotes."""
 
@@ -58,37 +58,26 @@ async def prove_model(
         ProofFailedError: the engine refuses the model, or does not generate from it.
         UnavailableError: there is no room for a copy at present.
     """
-    for attempt in range(1, MOST_PROOFS + 1):
+    wanted = replace(model, memory_bytes=facts.copy_bytes)
+    for left in reversed(range(MOST_ENGINES)):
         try:
-            return await _prove_once(model, facts, fleet=fleet, capabilities=capabilities, clock=clock, load_s=load_s)
+            async with fleet.copy_of(wanted, hold_s=load_s) as engine:
+                reached(CrashPoint.ENGINE_READY)
+                evidence = await prove(engine, facts, capabilities=capabilities, clock=clock)
+                reached(CrashPoint.MODEL_PROVEN)
+                return evidence
+        except ModelNotReadyError as error:
+            raise ProofFailedError(f"the model was not loaded within {load_s:g} seconds") from error
+        except ThrottledError as error:
+            raise UnavailableError("the engine", error.message) from error
+        except NotEnoughMemoryError as error:
+            raise UnavailableError("memory for the model", str(error)) from error
         except EngineError as error:
-            if not error.is_killed or attempt == MOST_PROOFS:
+            if not (error.was_killed and left):
                 raise ProofFailedError(_with_last_words(error)) from error
-            log.warning("proof_tried_again", model_arn=model.arn, reason=str(error))
-    raise AssertionError("the last attempt returns or raises")
-
-
-async def _prove_once(
-    model: ServableModel,
-    facts: ModelFacts,
-    *,
-    fleet: Fleet,
-    capabilities: Capabilities,
-    clock: Clock,
-    load_s: float,
-) -> JsonObject:
-    try:
-        async with fleet.copy_of(replace(model, memory_bytes=facts.copy_bytes), hold_s=load_s) as engine:
-            reached(CrashPoint.ENGINE_READY)
-            evidence = await prove(engine, facts, capabilities=capabilities, clock=clock)
-            reached(CrashPoint.MODEL_PROVEN)
-            return evidence
-    except ModelNotReadyError as error:
-        raise ProofFailedError(f"the model was not loaded within {load_s:g} seconds") from error
-    except ThrottledError as error:
-        raise UnavailableError("the engine", error.message) from error
-    except NotEnoughMemoryError as error:
-        raise UnavailableError("memory for the model", str(error)) from error
+            # That says nothing of the model, at first: memory may have been wanted for something else.
+            log.warning("engine_killed", model_arn=model.arn, reason=str(error), tries_left=left)
+    raise AssertionError("the last engine's end was raised")
 
 
 async def prove(engine: RunningEngine, facts: ModelFacts, *, capabilities: Capabilities, clock: Clock) -> JsonObject:
