@@ -111,6 +111,7 @@ class _Handler(Uploads):
             self.refuse(412, "PreconditionFailed")
             return
         self.state.gets.append((key, asked or ""))
+        self.state.conditions.append(self.headers.get("If-Match"))
         data, headers, status = found.data, {"ETag": found.etag, **found.headers}, 200
         if asked is not None and fault is not Fault.WHOLE:
             headers["Content-Range"] = f"bytes {first}-{min(last, len(data) - 1)}/{len(data)}"

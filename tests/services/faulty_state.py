@@ -153,6 +153,8 @@ class FaultyS3:
         """Access key id of each request; empty where it has none."""
         self.ended_keys: set[str] = set()
         """Access key ids of sessions that have expired."""
+        self.conditions: list[str | None] = []
+        """If-Match of each GET of an object."""
         self.gets: list[tuple[str, str]] = []
         """Key and Range of each GET of an object."""
         self.ended = threading.Event()

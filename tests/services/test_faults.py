@@ -68,6 +68,18 @@ async def imported(world: World) -> ImportJob:
     return await world.run()
 
 
+async def test_every_read_asks_for_the_pinned_object(world: World, server: FaultyS3) -> None:
+    """If-Match goes with each range, of the check and of the copy, also after a break."""
+    server.faults.extend([Fault.NONE, Fault.RESET])
+    etags = {f'"{stored.etag.strip(chr(34))}"' for stored in server.buckets["models"].values()}
+
+    job = await world.run()
+
+    assert job.stage is Stage.COMPLETED, job.failure_message
+    assert len(server.conditions) > len(server.buckets["models"])
+    assert set(server.conditions) == etags
+
+
 @pytest.mark.parametrize(
     "fault",
     [Fault.RESET, Fault.SHORT, Fault.STALL, Fault.SLOW_DOWN, Fault.INTERNAL, Fault.EXPIRED, Fault.WRONG],
