@@ -31,7 +31,7 @@ from outcrop.errors import IllegalMoveError, ModelRejectedError, UnavailableErro
 from outcrop.imports import copy, publish, share, shares, verify
 from outcrop.imports.failure import FailureCause, failure_cause, failure_message, is_expected
 from outcrop.imports.inspection import inspect
-from outcrop.imports.job import ALLOWED_FROM
+from outcrop.imports.job import ALLOWED_FROM, ENDED
 from outcrop.imports.measuring import count_end
 from outcrop.imports.outages import through_outages
 from outcrop.imports.plan import pin, plan
@@ -42,6 +42,9 @@ from outcrop.records import ImportJob, JobNote, JsonObject, JsonValue, ModelFact
 from outcrop.records.measures import TAKEOVERS
 
 log = structlog.get_logger()
+
+
+_STUCK = "The import could not go on from where it was left. Start it again."
 
 
 class _StepFailedError(Exception):
@@ -125,7 +128,13 @@ class ImportPipeline:
         async def outcome() -> JsonObject:
             if claim.attempts > tools.most_attempts:
                 return {"failed": _too_often(claim), "cause": FailureCause.GIVEN_UP}
-            return await self._outcome(claim.id, name, attempt)
+            try:
+                return await self._outcome(claim.id, name, attempt)
+            except IllegalMoveError:
+                await self._own(claim, running=True)
+                # It is still this worker's, and cannot go on: what another version left, say. It must not stay so.
+                log.exception("import_step_failed", job_id=claim.id, step=name)
+                return {"failed": _STUCK, "cause": FailureCause.INTERNAL}
 
         with structlog.contextvars.bound_contextvars(job_id=claim.id, principal=claim.principal_arn):
             recorded = cast("Mapping[str, JsonValue]", await run_step(name, outcome))
@@ -147,10 +156,10 @@ class ImportPipeline:
                 log.exception("import_step_failed", job_id=job_id, step=name)
             return {"failed": message, "cause": failure_cause(error)}
 
-    async def _own(self, claim: ImportJob) -> ImportJob:
-        """Returns the job as it is now. Raises IllegalMoveError when another worker has it."""
+    async def _own(self, claim: ImportJob, *, running: bool = False) -> ImportJob:
+        """Returns the job as it is now. Raises IllegalMoveError when another worker has it, or it is not `running`."""
         job = await self._tools.jobs.get(None, claim.id)
-        if job.fence != claim.fence:
+        if job.fence != claim.fence or (running and job.stage in ENDED):
             raise IllegalMoveError(f"job {claim.id} is worked on by {job.worker} now")
         return job
 
@@ -161,6 +170,10 @@ class ImportPipeline:
         )
 
     async def _plan(self, job: ImportJob) -> JsonValue:
+        if job.stage is Stage.PUBLISH and job.shared_artifact_id is None:
+            # Begun anew by another version, perhaps after its bytes were made permanent and its journal forgotten.
+            await self._tools.journal.forget(job.id)
+            await self._tools.vault.delete(job.id)
         await self._enter(job, Stage.PLAN)
         store = await self._tools.open_source(job)
         objects = await plan(store, SourceLocation.parse(job.request.source_uri))
