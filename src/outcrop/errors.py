@@ -20,7 +20,8 @@
     │   ├── RoleRefusedError          the import's role may not be assumed
     │   ├── SourceChangedError        an object is no longer the one that was pinned
     │   ├── SourceDamagedError        an object's bytes are not those of its stored checksum
-    │   ├── SourceUnusableError       an object that cannot be part of any model
+    │   ├── SourceUnusableError       a store or an object that no model can be read from
+    │   │   └── SourceUnreadableError an object that is archived, or under its owner's own key
     │   ├── NetworkRefusedError       the security groups do not allow a connection that the import needs
     │   ├── NetworkUnknownError       a subnet or security group that means nothing on this server
     │   ├── ModelRejectedError        the checks found errors in the model
@@ -41,7 +42,7 @@ Errors carry facts as attributes; the message is built from them, once.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 MIB = 1 << 20
 
@@ -259,6 +260,17 @@ class NetworkUnknownError(ImportFailedError):
         self.ids = tuple(ids)
 
 
+class SourceUnreadableError(SourceUnusableError):
+    """An object is there and may be read, and cannot be: it is archived, or under a key that only its owner has."""
+
+    def __init__(self, key: str, *, kind: Literal["archived", "customer_key"], reason: str, cure: str) -> None:
+        super().__init__(f"{key} {reason}. {cure}")
+        self.key = key
+        self.kind = kind
+        self.reason = reason
+        self.cure = cure
+
+
 class ModelRejectedError(ImportFailedError):
     """The checks found at least one error in the model; the message is their ranked summary."""
 
@@ -321,9 +333,11 @@ class KeyDeniedError(KeyUnavailableError):
 class EngineError(OutcropError):
     """The engine did not start, exited, or gave an answer that is not of its protocol. The operator reads its log."""
 
-    def __init__(self, message: str, *, log_tail: str = "") -> None:
+    def __init__(self, message: str, *, log_tail: str = "", was_killed: bool = False) -> None:
         super().__init__(message)
         self.log_tail = log_tail
+        self.was_killed = was_killed
+        """Whether its process was ended by SIGKILL: somebody's, or the kernel's for want of memory, not its own end."""
 
 
 class NotTakenError(OutcropError):

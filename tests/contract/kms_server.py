@@ -8,19 +8,19 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import botocore.session
 from botocore.validate import ParamValidator
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from tests.loopback import served
 
 MODEL = botocore.session.get_session().get_service_model("kms")
 ID_BYTES, NONCE_BYTES = 16, 12
@@ -173,15 +173,8 @@ def running_kms(*, host: str = "127.0.0.1") -> Iterator[tuple[Kms, str]]:
         def log_message(self, *_arguments: object) -> None:
             """Says nothing."""
 
-    server = ThreadingHTTPServer((host, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield kms, f"http://{host}:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(Handler, host=host) as url:
+        yield kms, url
 
 
 def _validate(params: Mapping[str, Any], shape: Any) -> None:

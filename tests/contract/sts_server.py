@@ -9,12 +9,11 @@ from __future__ import annotations
 import fnmatch
 import re
 import secrets
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl
 from xml.sax.saxutils import escape
 
@@ -23,6 +22,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.validate import ParamValidator
+from tests.loopback import served
 
 MODEL = botocore.session.get_session().get_service_model("sts")
 SERVER_KEY, SERVER_SECRET = "AKIASERVERSOWNKEY", "the-servers-own-secret"
@@ -140,15 +140,8 @@ def running_sts(*, host: str = "127.0.0.1") -> Iterator[tuple[Sts, str]]:
         def log_message(self, *_arguments: object) -> None:
             """Says nothing."""
 
-    server = ThreadingHTTPServer((host, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield sts, f"http://{host}:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(Handler, host=host) as url:
+        yield sts, url
 
 
 def error_xml(code: str, message: str = "") -> str:

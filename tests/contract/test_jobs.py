@@ -7,6 +7,8 @@ from typing import Protocol
 
 import pytest
 
+from outcrop.adapters import jobs_dbos, postgres
+from outcrop.adapters.executors import Executors
 from outcrop.adapters.jobs_dbos import DbosJobEngine, Limits
 from outcrop.ports import JobEngine, RunShares, RunStep, Share, Workflow
 from outcrop.records import JsonValue
@@ -240,3 +242,71 @@ async def test_jobs_that_wait_run_by_their_turns(request: pytest.FixtureRequest,
             await done.wait()
 
     assert ran == ["job000000001", "jobofother01", "job000000002", "jobofother02", "job000000003"]
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+async def test_jobs_of_another_version_are_begun_anew(
+    request: pytest.FixtureRequest, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that it began and those that wait, once no worker of it lives: their steps may have been others."""
+    url = request.getfixturevalue(f"{database}_url")
+    ran: list[str] = []
+    in_second, done = asyncio.Event(), asyncio.Event()
+
+    async def older(_job_id: str, run_step: RunStep, _run_shares: RunShares) -> None:
+        async def first() -> str:
+            return "older"
+
+        async def second() -> None:
+            in_second.set()
+            await asyncio.Event().wait()
+
+        await run_step("first", first)
+        await run_step("second", second)
+
+    async def newer(job_id: str, run_step: RunStep, _run_shares: RunShares) -> None:
+        async def other() -> str:
+            return f"{job_id} newer"
+
+        ran.append(str(await run_step("other", other)))
+        if len(ran) == 2:
+            done.set()
+
+    def opened(workflow: Workflow) -> JobEngine:
+        return DbosJobEngine(
+            url=url, workflow=workflow, share=no_share, limits=Limits(here=1), is_worker=True, watch_s=WATCH_S
+        )
+
+    async with running(opened(older)) as engine:
+        await engine.start("job000000001", turn=1)
+        await engine.start("job000000002", turn=2)
+        async with asyncio.timeout(DEADLINE_S):
+            await in_second.wait()
+    monkeypatch.setattr(jobs_dbos, "WORKFLOW_VERSION", "imports-of-another-version")
+    async with running(opened(newer)):
+        async with asyncio.timeout(DEADLINE_S):
+            await done.wait()
+
+    assert ran == ["job000000001 newer", "job000000002 newer"]
+
+
+async def test_a_version_is_left_alone_while_a_worker_of_it_lives(postgres_url: str) -> None:
+    """Its jobs are its own until then; and of two that find it gone, one acts at a time."""
+    engine = postgres.engine_of(postgres_url)
+    older, newer = Executors(engine), Executors(engine)
+    older.hold("one", "v1")
+    newer.hold("two", "v2")
+
+    with newer.alone("v1") as is_alone:
+        assert not is_alone
+    older.release()
+    async with asyncio.timeout(DEADLINE_S):
+        # PostgreSQL sees a connection's end when it sees it.
+        while not is_alone:
+            await asyncio.sleep(0.01)
+            with newer.alone("v1") as is_alone:
+                pass
+    with newer.alone("v1") as is_alone, newer.alone("v1") as is_alone_too:
+        assert (is_alone, is_alone_too) == (True, False)
+    newer.release()
+    engine.dispose()

@@ -115,7 +115,7 @@ class KmsServerKeys:
         """Opens them."""
         session = boto3.Session(aws_access_key_id="AKIA", aws_secret_access_key="secret")
         client = session.client
-        session.client = lambda *names, **options: client(*names, endpoint_url=self.url, **options)
+        session.client = lambda *names, **options: client(*names, **{**options, "endpoint_url": self.url})
         return KmsKeys(session, service_key=self.service_key, own=TENANT)
 
     def make_key(self) -> str:

@@ -131,7 +131,16 @@ def zygote() -> Iterator[Zygote]:
 
 def processes_of(folder: Path) -> Sequence[str]:
     """Returns the command lines of the processes that name a folder, or work within it: engines and their keepers."""
-    found = []
+    return list(_processes(folder).values())
+
+
+def pids_of(folder: Path) -> Sequence[int]:
+    """Returns the ids of the processes that name a folder, or work within it."""
+    return list(_processes(folder))
+
+
+def _processes(folder: Path) -> Mapping[int, str]:
+    found = {}
     for process in Path("/proc").iterdir():
         if not process.name.isdecimal():
             continue
@@ -141,5 +150,5 @@ def processes_of(folder: Path) -> Sequence[str]:
         except OSError:
             continue  # it has ended, or is not ours
         if line and (str(folder) in line or place.startswith(str(folder))):
-            found.append(line)
+            found[int(process.name)] = line
     return found

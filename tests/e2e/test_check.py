@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.servers import EXAMPLE, OUTCROP
+from tests.services.faulty_s3 import faulty_s3
 
 KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "us-east-1"}
 ROOT = Path(__file__).parents[2]
@@ -86,12 +87,16 @@ def test_a_store_that_does_not_answer_cannot_be_told() -> None:
     assert (done.returncode, done.stdout) == (2, "")
     (line,) = done.stderr.splitlines()
     assert endpoint in line
-    assert "Connect" in line
+    assert "connection refused" in line
 
 
 def test_without_credentials_it_says_which_are_missing() -> None:
-    """Exit status 2."""
-    done = check("s3://models/good/", environment={"AWS_EC2_METADATA_DISABLED": "true"})
+    """Exit status 2; the store was asked without a signature, as for a public bucket, and refused."""
+    quiet = dict.fromkeys(("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"), "/nonexistent")
+    with faulty_s3(["models"]) as server:
+        server.dialect.is_public = False
+        environment = {**quiet, "AWS_EC2_METADATA_DISABLED": "true", "AWS_ENDPOINT_URL_S3": server.url}
+        done = check("s3://models/good/", environment=environment)
 
     assert done.returncode == 2
     assert "AWS_ACCESS_KEY_ID" in done.stderr

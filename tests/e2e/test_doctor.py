@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.sts_server import SERVER_KEY, SERVER_SECRET, Role, running_sts
 from tests.e2e.servers import OUTCROP
 from tests.services.certificates import Authority
 from tests.services.faulty_s3 import FaultyS3, faulty_s3
@@ -105,8 +106,7 @@ def test_a_subnet_that_this_machine_lacks(tmp_path: Path, engine: Path) -> None:
 def test_what_is_wrong_comes_with_its_cure(tmp_path: Path, engine: Path) -> None:
     """Exit status 1, the cure below, and what was not looked at said."""
     with faulty_s3(["models"], tls=Authority(tmp_path).server()) as state:
-        environment = {**KEYS, "AWS_ENDPOINT_URL_S3": state.url, "REQUESTS_CA_BUNDLE": ""}
-        environment.pop("REQUESTS_CA_BUNDLE")
+        environment = {**KEYS, "AWS_ENDPOINT_URL_S3": state.url}
         done = doctor("s3://models/m/", data=tmp_path / "data", engine=engine, environment=environment)
 
     assert done.returncode == 1
@@ -169,3 +169,33 @@ def test_an_address_that_is_none(tmp_path: Path, engine: Path) -> None:
 
     assert done.returncode == 2
     assert "s3://BUCKET/PREFIX" in done.stderr
+
+
+@pytest.mark.parametrize("role", ["import", "unknown"])
+def test_a_role_is_assumed_as_an_import_would(tmp_path: Path, engine: Path, server: FaultyS3, role: str) -> None:
+    """The store is then read with its session, and with nothing else; a role that is refused is named first."""
+    with running_sts() as (sts, sts_url):
+        sts.roles["arn:aws:iam::000000000000:role/import"] = Role()
+        done = doctor(
+            *("s3://models/m", "--json", "--role-arn", f"arn:aws:iam::000000000000:role/{role}"),
+            data=tmp_path / "data",
+            engine=engine,
+            environment={
+                "AWS_ACCESS_KEY_ID": SERVER_KEY,
+                "AWS_SECRET_ACCESS_KEY": SERVER_SECRET,
+                "AWS_REGION": "us-east-1",
+                "AWS_ENDPOINT_URL_S3": server.url,
+                "AWS_ENDPOINT_URL_STS": sts_url,
+            },
+        )
+        sessions = [session.access_key_id for session in sts.sessions]
+
+    checks = checks_of(done)
+    if role == "import":
+        assert (done.returncode, checks["role"]["state"]) == (0, "ok"), checks
+        assert set(server.signers) - {""} == set(sessions)
+    else:
+        assert (done.returncode, checks["role"]["state"]) == (1, "wrong")
+        assert "sts:AssumeRole" in checks["role"]["cure"]
+        assert checks["permission"]["message"] == "Not looked at: role is wrong first."
+        assert server.signers == []

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
+from xml.sax.saxutils import escape
 
 from tests.services.faulty_state import FaultyS3
 
+_REGION = re.compile(r"Credential=[^/]+/\d+/([a-z0-9-]+)/s3/")
+_PAYER = "x-amz-request-payer=requester"
 _SIGNER = re.compile(r"Credential=([A-Za-z0-9]+)/")
 
 
@@ -45,8 +48,22 @@ class Answers(BaseHTTPRequestHandler):
 
     def is_refused(self) -> bool:
         """Answers as the server was told to answer everybody, if it was."""
-        refusing = self.state.refusing
+        refusing, dialect = self.state.refusing, self.state.dialect
         is_signed = "Authorization" in self.headers or "X-Amz-Signature" in self.path
+        signed_for = _REGION.search(unquote(f"{self.path} {self.headers.get('Authorization', '')}"))
+        if is_signed and dialect.region and signed_for is not None and signed_for[1] != dialect.region:
+            self.answer(
+                301,
+                f"<Error><Code>PermanentRedirect</Code><Region>{dialect.region}</Region></Error>".encode(),
+                {"x-amz-bucket-region": dialect.region, "Content-Type": "application/xml"},
+            )
+            return True
+        if dialect.requires_payer and "x-amz-request-payer" not in self.headers and _PAYER not in self.path:
+            self.refuse(403, "AccessDenied")
+            return True
+        if not (is_signed or dialect.is_public):
+            self.refuse(403, "AccessDenied")
+            return True
         if refusing is None or not (is_signed or refusing.is_for_all):
             return False
         self.answer(refusing.status, refusing.body, refusing.headers)
@@ -55,7 +72,11 @@ class Answers(BaseHTTPRequestHandler):
     def target(self) -> tuple[str, str, dict[str, str]]:
         """Returns bucket, key and query of a request."""
         parts = urlsplit(self.path)
-        bucket, _, key = unquote(parts.path).lstrip("/").partition("/")
+        path = unquote(parts.path)
+        host, behind = self.headers.get("Host", ""), f".{self.state.dialect.is_virtual}"
+        if self.state.dialect.is_virtual and host.partition(":")[0].endswith(behind):
+            path = f"/{host.partition(':')[0].removesuffix(behind)}{path}"
+        bucket, _, key = path.removeprefix("/").partition("/")
         return bucket, key, {name: each[0] for name, each in parse_qs(parts.query, keep_blank_values=True).items()}
 
     def body(self) -> bytes:
@@ -73,9 +94,10 @@ class Answers(BaseHTTPRequestHandler):
             data += raw[place : place + size]
             place += size + 2
 
-    def refuse(self, status: int, code: str) -> None:
+    def refuse(self, status: int, code: str, message: str = "as told", more: str = "") -> None:
         """Answers with an error."""
-        self.answer(status, f"<Error><Code>{code}</Code><Message>as told</Message></Error>".encode())
+        body = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message>{more}</Error>"
+        self.answer(status, body.encode(), {"Content-Type": "application/xml"})
 
     def xml(self, text: str) -> None:
         """Answers with a document."""

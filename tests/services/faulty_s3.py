@@ -18,9 +18,10 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
+from urllib.parse import quote_plus
 from xml.sax.saxutils import escape
 
-from tests.services.faulty_state import ANSWERS, Fault, FaultyS3, Stored
+from tests.services.faulty_state import ANSWERS, MESSAGES, Fault, FaultyS3, Stored
 from tests.services.faulty_uploads import Uploads
 
 __all__ = ["Fault", "FaultyS3", "Stored", "faulty_s3"]
@@ -82,7 +83,9 @@ class _Handler(Uploads):
         found = self.state.buckets.get(bucket, {}).get(key)
         if found is None:
             self.answer(404, b"")
-        elif self.headers.get("If-Match", found.etag) != found.etag:
+        elif found.fault in ANSWERS:
+            self.answer(ANSWERS[found.fault][0], b"")
+        elif not self._matches(found):
             self.answer(412, b"")
         else:
             self.answer(200, b"", {"ETag": found.etag, **found.headers, "Content-Length": str(len(found.data))})
@@ -92,28 +95,39 @@ class _Handler(Uploads):
         first, last = 0, len(self.state.buckets[bucket][key].data) - 1
         if asked is not None:
             first, last = (int(number) for number in asked.removeprefix("bytes=").split("-"))
-        fault = self.state.next_fault(last + 1 - first)
+        fault = self.state.buckets[bucket][key].fault
+        if fault is Fault.NONE:
+            fault = self.state.next_fault(last + 1 - first)
         if fault in ANSWERS:
-            self.refuse(*ANSWERS[fault])
+            self.refuse(*ANSWERS[fault], MESSAGES.get(fault, "as told"))
+            return
+        if fault is Fault.PAGE:
+            self.answer(200, b"<html><title>Log in</title></html>", {"Content-Type": "text/html"})
             return
         self._change(bucket, key, fault)
         found = self.state.buckets[bucket][key]
         knows_if_match = fault not in (Fault.CHANGED_UNNOTICED, Fault.IF_MATCH_OVERLOOKED)
-        if self.headers.get("If-Match", found.etag) != found.etag and knows_if_match:
+        if knows_if_match and not self._matches(found):
             self.refuse(412, "PreconditionFailed")
             return
         self.state.gets.append((key, asked or ""))
+        self.state.conditions.append(self.headers.get("If-Match"))
         data, headers, status = found.data, {"ETag": found.etag, **found.headers}, 200
         if asked is not None and fault is not Fault.WHOLE:
             headers["Content-Range"] = f"bytes {first}-{min(last, len(data) - 1)}/{len(data)}"
             data, status = data[first : last + 1], 206
         if fault is Fault.WRONG:
             data = bytes([data[0] ^ 1]) + data[1:]
-        if fault in (Fault.RESET, Fault.SHORT, Fault.STALL):
+        if fault in (Fault.RESET, Fault.SHORT, Fault.STALL, Fault.LONGER):
             self._break_off(status, data, headers, fault)
             return
         self.state.bytes_sent += len(data)
         self.answer(status, data, headers)
+
+    def _matches(self, found: Stored) -> bool:
+        """Whether the object is the one that is asked for; as S3 does it, with and without quotes."""
+        asked = self.headers.get("If-Match")
+        return asked is None or asked.strip('"').lower() == found.etag.strip('"')
 
     def _change(self, bucket: str, key: str, fault: Fault) -> None:
         if fault in (Fault.CHANGED, Fault.CHANGED_UNNOTICED):
@@ -121,11 +135,13 @@ class _Handler(Uploads):
 
     def _break_off(self, status: int, data: bytes, headers: Mapping[str, str], fault: Fault) -> None:
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(data))}.items():
+        more = len(data) if fault is Fault.LONGER else 0
+        for name, value in {**headers, "Content-Length": str(len(data) + more)}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(data[: len(data) // 2])
-        self.state.bytes_sent += len(data) // 2
+        sent = len(data) if fault is Fault.LONGER else len(data) // 2
+        self.wfile.write(data[:sent])
+        self.state.bytes_sent += sent
         self.close_connection = True
         if fault is Fault.STALL:
             self.state.ended.wait()
@@ -137,16 +153,31 @@ class _Handler(Uploads):
         if "delimiter" in query:
             self._list_folders(names, query)
             return
-        names = [name for name in names if name > query.get("continuation-token", query.get("start-after", ""))]
+        dialect = self.state.dialect
+        is_second = query.get("list-type") == "2"
+        if is_second and dialect.refuses_lists_of_version_2:
+            self.refuse(501, "NotImplemented")
+            return
+        is_second = is_second and dialect.knows_lists_of_version_2
+        after = query.get("continuation-token", query.get("start-after", "")) if is_second else query.get("marker", "")
+        names = [name for name in names if name > after]
         page = names[: min(self.state.page_objects, int(query.get("max-keys", "1000")))]
         more = len(page) < len(names)
+        is_encoded = dialect.encodes_keys and query.get("encoding-type") == "url"
+        written = quote_plus if is_encoded else escape
+        etags = {name: dialect.etag(self.state.buckets[bucket][name].etag) for name in page}
         entries = "".join(
-            f"<Contents><Key>{escape(name)}</Key><Size>{len(self.state.buckets[bucket][name].data)}</Size>"
-            f"<ETag>{escape(self.state.buckets[bucket][name].etag)}</ETag></Contents>"
+            f"<Contents><Key>{written(name)}</Key><Size>{len(self.state.buckets[bucket][name].data)}</Size>"
+            + (f"<ETag>{escape(etags[name])}</ETag>" if etags[name] else "")
+            + "</Contents>"
             for name in page
         )
-        token = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if more else ""
-        self.xml(f"<ListBucketResult><IsTruncated>{str(more).lower()}</IsTruncated>{entries}{token}</ListBucketResult>")
+        token = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if more and is_second else ""
+        encoding = "<EncodingType>url</EncodingType>" if is_encoded else ""
+        self.xml(
+            f"<ListBucketResult><IsTruncated>{str(more).lower()}</IsTruncated>{encoding}{entries}{token}"
+            "</ListBucketResult>"
+        )
 
     def _list_folders(self, names: Sequence[str], query: Mapping[str, str]) -> None:
         prefix = query.get("prefix", "")

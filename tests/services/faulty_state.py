@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -25,6 +25,15 @@ class Fault(Enum):
     INTERNAL = auto()
     EXPIRED = auto()
     DENIED = auto()
+    KMS_DENIED = auto()
+    """The object is under a KMS key that the reader may not use."""
+    ARCHIVED = auto()
+    CUSTOMER_KEY = auto()
+    """The object is encrypted with a key of its owner's own."""
+    PAGE = auto()
+    """A web page, with status 200."""
+    LONGER = auto()
+    """The Content-Length is more than what follows."""
     CHANGED = auto()
     """The object is replaced before it is read."""
     CHANGED_UNNOTICED = auto()
@@ -42,7 +51,42 @@ ANSWERS = {
     Fault.INTERNAL: (500, "InternalError"),
     Fault.EXPIRED: (400, "ExpiredToken"),
     Fault.DENIED: (403, "AccessDenied"),
+    Fault.KMS_DENIED: (403, "AccessDenied"),
+    Fault.ARCHIVED: (403, "InvalidObjectState"),
+    Fault.CUSTOMER_KEY: (400, "InvalidRequest"),
 }
+MESSAGES = {
+    Fault.KMS_DENIED: (
+        "User: arn:aws:sts::000000000000:assumed-role/import/s is not authorized to perform: kms:Decrypt on resource: "
+        "arn:aws:kms:us-east-1:000000000000:key/k because no identity-based policy allows the kms:Decrypt action"
+    ),
+    Fault.CUSTOMER_KEY: (
+        "The object was stored using a form of Server Side Encryption. The correct parameters must be provided to "
+        "retrieve the object."
+    ),
+}
+"""What AWS says beside the code."""
+
+
+@dataclass
+class Dialect:
+    """How a server differs from S3 without being at fault."""
+
+    knows_lists_of_version_2: bool = True
+    """Else it answers them as lists of version 1."""
+    refuses_lists_of_version_2: bool = False
+    encodes_keys: bool = True
+    """In lists, when asked to (encoding-type=url)."""
+    etag: Callable[[str], str] = str
+    """What becomes of an ETag in a list."""
+    region: str = ""
+    """Where the buckets are: requests that are signed for another region are sent on."""
+    requires_payer: bool = False
+    """Requests that do not say who pays are refused."""
+    is_public: bool = True
+    """Unsigned requests are answered."""
+    is_virtual: str = ""
+    """The host before which buckets stand; empty: they stand in the path."""
 
 
 @dataclass
@@ -54,6 +98,8 @@ class Stored:
     """More headers of a HEAD and a GET: checksums, version."""
     part_bytes: tuple[int, ...] = ()
     """What GetObjectAttributes tells; empty: it is refused."""
+    fault: Fault = Fault.NONE
+    """Of every HEAD and GET."""
 
     @property
     def etag(self) -> str:
@@ -95,6 +141,7 @@ class FaultyS3:
         """Of every GET of an object once there are no others."""
         self.put_error: tuple[int, str] | None = None
         """What everything that takes space is answered with."""
+        self.dialect = Dialect()
         self.refusing: Refusing | None = None
         """What signed requests are answered with; None: what they ask for."""
         self.date: str | None = None
@@ -106,6 +153,8 @@ class FaultyS3:
         """Access key id of each request; empty where it has none."""
         self.ended_keys: set[str] = set()
         """Access key ids of sessions that have expired."""
+        self.conditions: list[str | None] = []
+        """If-Match of each GET of an object."""
         self.gets: list[tuple[str, str]] = []
         """Key and Range of each GET of an object."""
         self.ended = threading.Event()

@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
+
+from tests.loopback import served
 
 OPENED_AFTER_S = 120.0
 """A test that forgets the gate ends all the same."""
@@ -78,18 +80,11 @@ def gate_before(url: str) -> Iterator[Gate]:
     """Runs a gate before the server at a URL."""
     gate = Gate()
     handler = type("Handler", (_Handler,), {"gate": gate, "behind": urlsplit(url).netloc})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    gate.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield gate
-    finally:
-        gate.is_open.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(handler) as gate.url:
+        try:
+            yield gate
+        finally:
+            gate.is_open.set()
 
 
 def _size_of(asked: str) -> int:

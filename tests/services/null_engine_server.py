@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from outcrop.testing import null_engine
+from tests.loopback import served
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -45,13 +45,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def null_engine_server() -> Iterator[str]:
     """Runs it; gives its URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(_Handler) as url:
+        yield url

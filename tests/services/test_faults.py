@@ -46,7 +46,7 @@ async def world(server: FaultyS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """The pipeline on a real store and a real folder, with a clock that waits for nobody."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
     session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
-    store: Any = S3ObjectStore(session, {}, stall_s=0.3)
+    store: Any = S3ObjectStore(session, {})
     vault: Any = LocalVault(tmp_path / "vault")
     made = World(store, vault=vault)
     await made.catalog.jobs.create(sample_job())
@@ -68,12 +68,27 @@ async def imported(world: World) -> ImportJob:
     return await world.run()
 
 
+async def test_every_read_asks_for_the_pinned_object(world: World, server: FaultyS3) -> None:
+    """If-Match goes with each range, of the check and of the copy, also after a break."""
+    server.faults.extend([Fault.NONE, Fault.RESET])
+    etags = {f'"{stored.etag.strip(chr(34))}"' for stored in server.buckets["models"].values()}
+
+    job = await world.run()
+
+    assert job.stage is Stage.COMPLETED, job.failure_message
+    assert len(server.conditions) > len(server.buckets["models"])
+    assert set(server.conditions) == etags
+
+
 @pytest.mark.parametrize(
     "fault",
     [Fault.RESET, Fault.SHORT, Fault.STALL, Fault.SLOW_DOWN, Fault.INTERNAL, Fault.EXPIRED, Fault.WRONG],
 )
 async def test_what_may_pass_costs_time_only(world: World, server: FaultyS3, fault: Fault) -> None:
     """The import is Completed, and what is stored is what the store keeps."""
+    if fault is Fault.STALL:
+        # Only here: on a busy machine, a good server is silent for as long.
+        world.store._ranges._stall_s = 0.3
     server.faults.extend([Fault.NONE, fault, fault] if fault is not Fault.WRONG else [Fault.NONE, fault])
 
     job = await world.run()
@@ -131,7 +146,8 @@ async def test_what_does_not_pass_ends_after_the_outage(world: World, server: Fa
 
     assert job.stage is Stage.FAILED
     assert "S3 at http" in job.failure_message
-    assert 30 <= world.clock.monotonic() <= 60
+    # The last waits of parts that wait at the same time add up on this clock.
+    assert 30 <= world.clock.monotonic() <= 120
     await require_nothing_left(world)
     server.fault_for_all = Fault.NONE
     assert (await imported(world)).stage is Stage.COMPLETED

@@ -43,7 +43,7 @@ def server() -> Iterator[FaultyS3]:
 
 @pytest.fixture
 def store(server: FaultyS3, monkeypatch: pytest.MonkeyPatch) -> S3ObjectStore:
-    """The server as a store that waits half a second for a byte."""
+    """The server as a store."""
     return store_at(server, monkeypatch)
 
 
@@ -51,7 +51,7 @@ def store_at(server: FaultyS3, monkeypatch: pytest.MonkeyPatch) -> S3ObjectStore
     """Opens a server as a store."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server.url)
     session = boto3.Session(aws_access_key_id="a", aws_secret_access_key="b", region_name="us-east-1")
-    return S3ObjectStore(session, {}, stall_s=0.5)
+    return S3ObjectStore(session, {})
 
 
 async def only(store: S3ObjectStore) -> SourceObject:
@@ -76,10 +76,12 @@ async def test_what_came_before_a_break_is_kept(server: FaultyS3, store: S3Objec
     """After a reset, a short answer or a stall, the rest is read from where it broke."""
     source, sink = await only(store), Collected()
     server.faults.append(fault)
+    store._ranges._stall_s = 0.5 if fault is Fault.STALL else 30.0
 
     with pytest.raises(UnavailableError):
         await store.stream(source, 0, len(DATA), sink)
     kept = len(sink.data)
+    store._ranges._stall_s = 30.0
     await store.stream(source, kept, len(DATA), sink)
 
     assert 0 < kept < len(DATA)

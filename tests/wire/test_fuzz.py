@@ -28,6 +28,7 @@ from outcrop.arn import Tenant
 from outcrop.records import NO_QUOTAS, ArtifactRef, ImportedModel, ModelFacts, Principal, Stage
 from outcrop.testing.jobs import FakeJobEngine
 from outcrop.testing.keys import FakeKeyService
+from outcrop.testing.networks import FakeNetworks
 from outcrop.testing.vault import FakeVault
 from outcrop.wire.authenticate import SigV4Authenticator
 from outcrop.wire.gateway import Gateway
@@ -95,6 +96,10 @@ async def _fill(jobs: SqlJobCatalog, models: SqlModelCatalog) -> None:
         await models.publish(model, content_sha256="cd" * 32, allowed_from=frozenset(Stage))
 
 
+async def _assumable(_job: Any) -> None:
+    """Every role may be assumed."""
+
+
 async def _never(_job_id: str, _step: Any, _shares: Any) -> None:
     raise NotImplementedError
 
@@ -121,6 +126,8 @@ def gateway(tmp_path: Path, principal: Principal, clock: Any, served: list[str])
         vault=FakeVault(),
         permissions=Permissions(policies_of=lambda _arn: (ALLOWED,), jobs=jobs, models=models, tags=tags),
         throttle=Throttle({}),
+        check_role=_assumable,
+        networks=FakeNetworks(),
         quotas=NO_QUOTAS,
         keys=FakeKeyService(),
         job_engine=FakeJobEngine(_never),

@@ -28,7 +28,8 @@ class DbosLog(logging.Handler):
         if record.created - self._said.get(place, -SAID_AGAIN_S) < SAID_AGAIN_S:
             return
         self._said[place] = record.created
-        said = record.getMessage().strip().partition("\n")[0]
+        # Some of its messages end in a trace of their own.
+        said = record.getMessage().strip().partition("\n")[0].partition(": Traceback ")[0]
         error = record.exc_info[1] if record.exc_info else None
         more = {} if error is None else {"error": type(error).__name__}
         log.log(record.levelno, "job_engine_says", said=said, **more)

@@ -179,7 +179,9 @@ class ProcessRunningEngine:
     async def _telling_last_words(self) -> AsyncIterator[None]:
         """Refuses when the engine has ended, and adds its last output to errors of its own."""
         if not self.is_alive:
-            raise EngineError(f"{self.description} has ended", log_tail=self._process.log_tail())
+            raise EngineError(
+                f"{self.description} has ended", log_tail=self._process.log_tail(), was_killed=self._process.was_killed
+            )
         try:
             yield
         except EngineError as error:
@@ -190,7 +192,7 @@ class ProcessRunningEngine:
             if self._process.is_running and not await self._http.is_healthy():
                 # Such as vLLM's server, killed: its keeper ends the workers that it left, which takes a while.
                 self._is_broken = True
-            error.log_tail = self._process.log_tail()
+            error.log_tail, error.was_killed = self._process.log_tail(), self._process.was_killed
             raise
 
     async def until_ready(self, timeout_s: float) -> None:
@@ -209,7 +211,9 @@ class ProcessRunningEngine:
             what = f"did not load the model within {timeout_s:g} seconds"
         else:
             return
-        raise EngineError(f"{self.description} {what}", log_tail=self._process.log_tail())
+        raise EngineError(
+            f"{self.description} {what}", log_tail=self._process.log_tail(), was_killed=self._process.was_killed
+        )
 
     async def _poll(self) -> None:
         while not await self._http.is_healthy():  # noqa: ASYNC110  # another process sets no event of ours

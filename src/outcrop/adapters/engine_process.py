@@ -65,6 +65,11 @@ class EngineProcess:
         """Whether the engine runs."""
         return self._keeper.returncode is None
 
+    @property
+    def was_killed(self) -> bool:
+        """Whether it has ended by SIGKILL, or its keeper has, with which it ends."""
+        return self._keeper.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
+
     async def wait(self) -> int:
         """Returns the engine's exit status once it ended: 128 and the signal if one killed it."""
         return await self._keeper.wait()

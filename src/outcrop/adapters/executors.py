@@ -9,18 +9,22 @@ of a workflow at every step, the catalog the claim of a job).
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 _NAMESPACE = 0x6F757463
 """The first number of our locks: `outc`. Advisory locks have no names."""
+_VERSIONS = _NAMESPACE + 1
+"""The first number of the locks of versions, which all workers of a version share."""
 
 FROZEN_S = 15.0
 """A worker beats every few seconds."""
 
 _TAKE = sa.text("SELECT pg_try_advisory_lock(:namespace, :number)")
+_SHARE = sa.text("SELECT pg_advisory_lock_shared(:namespace, :number)")
 _TRY = sa.text("SELECT pg_try_advisory_xact_lock(:namespace, :number)")
 _END_FROZEN = sa.text(
     "SELECT pg_terminate_backend(a.pid) FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid "
@@ -39,10 +43,11 @@ class Executors:
         self._frozen_s = frozen_s
         self._connection: sa.Connection | None = None
 
-    def hold(self, executor_id: str) -> bool:
-        """Takes the lock of a name; it is held for as long as this process and its connection live."""
+    def hold(self, executor_id: str, version: str) -> bool:
+        """Takes the lock of a name, and a share of a version's, for as long as this process and its connection live."""
         self.release()
         self._connection = self._engine.connect()
+        self._connection.execute(_SHARE, _lock(version, _VERSIONS))
         return bool(self._connection.execute(_TAKE, _lock(executor_id)).scalar_one())
 
     def beat(self) -> bool:
@@ -67,6 +72,17 @@ class Executors:
                     connection.execute(_END_FROZEN, _lock(executor_id) | {"frozen_s": self._frozen_s})
         return found
 
+    def require_reachable(self) -> None:
+        """Raises DBAPIError when the database is away: then no worker can have taken over from this one either."""
+        with self._engine.connect() as connection:
+            connection.execute(sa.text("SELECT 1"))
+
+    @contextmanager
+    def alone(self, version: str) -> Iterator[bool]:
+        """Says whether no worker of another version lives; if so, none begins until the context ends."""
+        with self._transactions.begin() as connection:
+            yield bool(connection.execute(_TRY, _lock(version, _VERSIONS)).scalar_one())
+
     def release(self) -> None:
         """Gives the lock back."""
         connection, self._connection = self._connection, None
@@ -79,6 +95,6 @@ class Executors:
             connection.close()
 
 
-def _lock(executor_id: str) -> dict[str, int | float]:
+def _lock(name: str, namespace: int = _NAMESPACE) -> dict[str, int | float]:
     # PostgreSQL's lock numbers are signed, its view of them is not: the sign bit is left out.
-    return {"namespace": _NAMESPACE, "number": zlib.crc32(executor_id.encode()) & 0x7FFFFFFF}
+    return {"namespace": namespace, "number": zlib.crc32(name.encode()) & 0x7FFFFFFF}

@@ -19,7 +19,7 @@ from html import unescape
 from urllib.parse import urlsplit
 
 from outcrop.adapters.dialer import Dial
-from outcrop.adapters.http_whole import WholeResponse, is_web_page
+from outcrop.adapters.http_whole import WholeResponse, is_same_etag, is_weak, is_web_page
 from outcrop.ports import ByteSink
 
 _PARTIAL, _WHOLE = 206, 200
@@ -113,6 +113,7 @@ class HttpRanges:
         size_bytes: int | None,
         sink: ByteSink,
         hangup: Hangup,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         """Reads [start, end) of a resource into the sink.
 
@@ -120,10 +121,11 @@ class HttpRanges:
             url: where it is, signed if need be.
             start: first byte.
             end: one past the last byte; more than `start`.
-            etag: what If-Match asks for; None: nothing.
+            etag: what If-Match asks for, and the answer must tell; None: nothing. A weak one is only compared.
             size_bytes: what the whole resource must have; None: whatever it has.
             sink: takes the bytes.
             hangup: ends the read early.
+            headers: more to send, such as a signature.
 
         Raises:
             HttpRefusedError, HttpBrokenError, HttpChangedError, HttpStrangeError: as they say.
@@ -132,14 +134,19 @@ class HttpRanges:
         address = (parts.scheme, parts.netloc)
         target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         # `identity`: a proxy that compresses would make ranges of something else.
-        headers = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
-        if etag is not None:
-            headers["If-Match"] = etag
-        connection, response = self._answer(address, target, headers, hangup)
+        sent = {"Range": f"bytes={start}-{end - 1}", "Accept-Encoding": "identity"}
+        if etag is not None and not is_weak(etag):
+            sent["If-Match"] = etag
+        given = headers or {}
+        known = {name.lower() for name in given}
+        sent = {name: value for name, value in sent.items() if name.lower() not in known} | dict(given)
+        connection, response = self._answer(address, target, sent, hangup)
         try:
             _require_range(response, start, end, etag=etag, size_bytes=size_bytes)
             _pour(response, end - start, sink)
-            is_reusable = not response.read(1) and not response.will_close
+            # What comes in chunks has an end that must be read; what was promised beyond the range may never come.
+            is_whole = response.length == 0 if response.length is not None else not response.read(1)
+            is_reusable = is_whole and not response.will_close
         except (OSError, http.client.HTTPException) as error:
             _close(connection, response)
             raise HttpBrokenError(_reason(error)) from error
@@ -227,7 +234,7 @@ def _require_range(
     if told is None and (response.status == _WHOLE or is_web_page(content_type)):
         what = "a web page" if is_web_page(content_type) else content_type
         raise HttpStrangeError(f"it answered {response.status} with {what} in place of the object")
-    if etag is not None and told is not None and _bare(told) != _bare(etag):
+    if etag is not None and told is not None and not is_same_etag(told, etag):
         raise HttpChangedError(told)
     if response.status == _PARTIAL:
         match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
@@ -260,10 +267,6 @@ def _refusal(response: http.client.HTTPResponse) -> Exception:
 def _first(pattern: re.Pattern[bytes], body: bytes) -> str:
     found = pattern.search(body)
     return found[1].decode("utf-8", "replace") if found else ""
-
-
-def _bare(etag: str) -> str:
-    return etag.removeprefix("W/").strip('"')
 
 
 def _pour(response: http.client.HTTPResponse, length: int, sink: ByteSink) -> None:

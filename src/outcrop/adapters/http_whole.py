@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import socket
+
+_HEX_ETAG = re.compile(r"[0-9a-fA-F]{32}(-[0-9]+)?")
 
 
 class CutAnswerError(http.client.RemoteDisconnected):
@@ -46,6 +49,23 @@ def with_whole_lines(response: http.client.HTTPResponse) -> http.client.HTTPResp
     return response
 
 
+def is_weak(etag: str) -> bool:
+    """Says whether an ETag is weak: If-Match never matches one (RFC 9110, 13.1.1), so it is compared here alone."""
+    return etag.startswith("W/")
+
+
+def is_same_etag(told: str, pinned: str) -> bool:
+    """Compares ETags as stores write them: with or without quotes, weak or not, hex in either case."""
+    one, other = _bare(told), _bare(pinned)
+    if _HEX_ETAG.fullmatch(one) and _HEX_ETAG.fullmatch(other):
+        return one.lower() == other.lower()
+    return one == other
+
+
 def is_web_page(content_type: str | None) -> bool:
     """Says whether an answer is for people: a console, a proxy's or a login page in place of a store's answer."""
     return (content_type or "").partition(";")[0].strip().lower() in ("text/html", "application/xhtml+xml")
+
+
+def _bare(etag: str) -> str:
+    return etag.removeprefix("W/").strip('"')

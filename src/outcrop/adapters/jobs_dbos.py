@@ -11,14 +11,16 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 import structlog
-from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID
+from dbos import DBOS, DBOSConfig, SetEnqueueOptions, SetWorkflowID, WorkflowStatus
 from dbos import Serializer as DbosSerializer
+from dbos._error import DBOSException
 from sqlalchemy.exc import DBAPIError
 
 from outcrop.adapters import dbos_log, postgres
@@ -38,7 +40,11 @@ SHARES = "shares"
 WORKFLOW = "import_model"
 SHARE = "import_share"
 WORKFLOW_VERSION = "imports-1"
-"""Changes only when a job that an older version began could not go on; DBOS resumes within one version."""
+"""Changes only when a job that an older version began could not go on; DBOS resumes within one version.
+
+While workers of the other version live, its jobs are theirs. Then they are begun anew, by workers of this one."""
+SHARE_ATTEMPTS = 10
+"""How many workers may die over a share before the job's own worker copies what is missing."""
 POLL_S = 0.2
 SHARE_POLL_S = 0.5
 STOP_GRACE_S = 15.0
@@ -111,6 +117,9 @@ class DbosJobEngine:
         """Starts working, and takes up what an earlier process left behind."""
         async with self._changing:
             await self._launch()
+        if self._executors is None and self._is_worker:
+            # The data folder is this process's: no other version has it.
+            await self._begin_others_jobs(None)
         if self._executors is not None:
             self._watching = asyncio.create_task(self._watch(self._executors))
 
@@ -122,7 +131,7 @@ class DbosJobEngine:
         """
         async with self._changing:
             if self._registered is None:
-                raise RuntimeError("start() before launch()")
+                raise UnavailableError("the job engine", "it is starting or stopping")
             try:
                 with SetWorkflowID(job_id), SetEnqueueOptions(priority=turn):
                     await DBOS.enqueue_workflow_async(QUEUE, self._registered, job_id)
@@ -156,7 +165,7 @@ class DbosJobEngine:
         if self._executors is not None:
             # Another name each time: nobody can take this process for the one that it was before.
             self._executor_id = uuid.uuid4().hex
-            await asyncio.to_thread(self._executors.hold, self._executor_id)
+            await asyncio.to_thread(self._executors.hold, self._executor_id, WORKFLOW_VERSION)
         dbos_log.take_over()
         DBOS(
             config=DBOSConfig(
@@ -178,7 +187,7 @@ class DbosJobEngine:
 
         # Without a limit: a job that was interrupted often is still owed its end.
         self._registered = DBOS.workflow(name=WORKFLOW, max_recovery_attempts=None)(import_model)
-        self._registered_share = DBOS.workflow(name=SHARE, max_recovery_attempts=None)(import_share)
+        self._registered_share = DBOS.workflow(name=SHARE, max_recovery_attempts=SHARE_ATTEMPTS)(import_share)
         if not self._is_worker:
             DBOS.listen_queues([])
         # In this thread: launched from another one, DBOS 3.4 takes twenty seconds to stop on SQLite.
@@ -219,15 +228,22 @@ class DbosJobEngine:
 
     async def _watch(self, executors: Executors) -> None:
         """Tells that this worker lives, and takes up the jobs of those that no longer do."""
+        is_away = False
         while True:
             await asyncio.sleep(self._watch_s)
             try:
-                if await asyncio.to_thread(executors.beat):
+                if self._registered is not None and await asyncio.to_thread(executors.beat):
                     await self._take_over(executors)
+                    await self._begin_others_jobs(executors)
                 else:
+                    await asyncio.to_thread(executors.require_reachable)
                     await self._begin_anew()
-            except (DBAPIError, OSError) as error:
-                log.warning("waiting_for", what="the jobs' database", reason=type(error).__name__)
+            except Exception as error:  # noqa: BLE001  # the worker's loop: whatever an outage does to DBOS, it goes on
+                if not is_away:
+                    log.warning("waiting_for", what="the jobs' database", reason=type(error).__name__)
+                is_away = True
+            else:
+                is_away = False
 
     async def _begin_anew(self) -> None:
         """Another worker may have this one's jobs by now: they are let go, and taken up again by whoever is free."""
@@ -243,6 +259,19 @@ class DbosJobEngine:
             taken = await asyncio.to_thread(DBOS._recover_pending_workflows, [executor_id])  # noqa: SLF001  # DBOS's docs name no other way without its paid service
             log.info("took_over", executor=executor_id, jobs=[each.workflow_id for each in taken])
 
+    async def _begin_others_jobs(self, executors: Executors | None) -> None:
+        """Begins the jobs anew that another version began, once no worker of that version lives."""
+        versions = {
+            each.app_version
+            for each in await DBOS.list_workflows_async(
+                status=["PENDING", "ENQUEUED"], queue_name=QUEUE, load_input=False, load_output=False
+            )
+        } - {WORKFLOW_VERSION}
+        for version in sorted(map(str, versions)):
+            for each in await asyncio.to_thread(_forgotten, version, executors):
+                log.warning("begins_anew", job_id=each.workflow_id, version=version)
+                await self.start(each.workflow_id, turn=each.priority or 1)
+
     async def _run_shares(self, job_id: str, shares: Sequence[JsonValue]) -> AsyncIterator[JsonValue]:
         if self._registered_share is None:
             raise RuntimeError("shares of a job before launch()")
@@ -254,12 +283,14 @@ class DbosJobEngine:
         for handle in handles:
             try:
                 result = await handle.get_result(polling_interval_sec=SHARE_POLL_S)
-            except RuntimeError:
+            except (DBOSException, RuntimeError) as error:
                 # Without DBOS's threads, the wait for them fails before it is cancelled.
                 if self._registered is None:
                     raise asyncio.CancelledError from None
-                raise
-            yield result
+                # Too many workers died over it: it is left to the job's own, whose attempts are counted.
+                log.warning("share_left", job_id=job_id, share=handle.workflow_id, reason=type(error).__name__)
+            else:
+                yield result
 
     async def _tracked(self, work: Callable[[], Awaitable[Result]]) -> Result:
         if self._registered is None:
@@ -283,6 +314,18 @@ async def _run_step(name: str, work: Callable[[], Awaitable[JsonValue]]) -> Json
     recorded = await DBOS.run_step_async({"name": name}, step)
     reached(CrashPoint.STEP_RECORDED, name)
     return recorded
+
+
+def _forgotten(version: str, executors: Executors | None) -> list[WorkflowStatus]:
+    """Forgets the workflows of another version, unless a worker of it lives; returns them."""
+    with nullcontext(enter_result=True) if executors is None else executors.alone(version) as is_alone:
+        if not is_alone:
+            return []
+        found = DBOS.list_workflows(
+            status=["PENDING", "ENQUEUED"], queue_name=QUEUE, app_version=version, load_input=False, load_output=False
+        )
+        DBOS.delete_workflows([each.workflow_id for each in found], delete_children=True)
+        return found
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

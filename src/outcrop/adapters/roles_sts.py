@@ -16,7 +16,13 @@ import boto3
 import structlog
 from botocore.client import BaseClient
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
 from botocore.parsers import ResponseParserError
 
 from outcrop.adapters.cut_answers import whole_answers
@@ -183,6 +189,8 @@ class StsRoles:
             answer: Mapping[str, Any] = await asyncio.to_thread(lambda: self._client.assume_role(**asked))
         except ParamValidationError as error:
             raise self._refused(job, "ValidationError", str(error)) from error
+        except (NoCredentialsError, PartialCredentialsError) as error:
+            raise self._away("the server has no AWS credentials to assume roles with") from error
         except BotoCoreError as error:
             raise self._away(reason_of(error)) from error
         except _STRANGE as error:

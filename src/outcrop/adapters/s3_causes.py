@@ -7,6 +7,7 @@ import os
 import socket
 import ssl
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     ClientError,
@@ -39,14 +40,12 @@ def refusal_of(error: ClientError) -> Refusal:
     )
 
 
-def cause_of(error: Exception, asked: Asked, *, host: str, port: int, bundle: str | None) -> Cause:
+def cause_of(error: Exception, asked: Asked, *, bundle: str | None) -> Cause:
     """Returns what is broken.
 
     Args:
         error: what a call raised: a ClientError, a BotoCoreError or a ResponseParserError.
         asked: what was asked for.
-        host: who was asked.
-        port: at which port.
         bundle: the file of certificate authorities that was used; None: the built-in list.
     """
     if isinstance(error, ClientError):
@@ -55,7 +54,10 @@ def cause_of(error: Exception, asked: Asked, *, host: str, port: int, bundle: st
         return causes.not_s3(asked.endpoint, reason_of(error))
     if isinstance(error, (NoCredentialsError, PartialCredentialsError)):
         return causes.no_credentials()
-    return _unanswered(error, host=host, port=port, bundle=bundle) or Cause(
+    # The URL of the request, where the error holds it: its host may begin with the bucket.
+    place = urlsplit(str(getattr(error, "kwargs", {}).get("endpoint_url") or asked.endpoint))
+    port = place.port or (443 if place.scheme == "https" else 80)
+    return _unanswered(error, host=place.hostname or "", port=port, bundle=bundle) or Cause(
         layer=Layer.CONNECTION,
         what=f"There was no answer from {asked.endpoint}: {type(error).__name__}.",
         cure="Look into the store's log, and what lies between.",

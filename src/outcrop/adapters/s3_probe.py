@@ -27,6 +27,7 @@ from outcrop.adapters.http_whole import WholeResponse, is_web_page
 from outcrop.adapters.s3_causes import cause_of, of_socket_error
 from outcrop.adapters.s3_errors import FALLBACK_REGION
 from outcrop.adapters.s3_redirects import follow_once
+from outcrop.adapters.s3_signing import can_sign, signed_get
 from outcrop.adapters.whole import Whole
 from outcrop.doctor import causes
 from outcrop.doctor.causes import Asked, Cause, Layer
@@ -101,11 +102,9 @@ class S3Probe:
             response_checksum_validation="when_required",
         )
         try:
-            self._client: Any = follow_once(
-                session.client(
-                    "s3", region_name=session.region_name or FALLBACK_REGION, endpoint_url=endpoint_url, config=config
-                )
-            )
+            region = session.region_name or FALLBACK_REGION
+            client = session.client("s3", region_name=region, endpoint_url=endpoint_url, config=config)
+            self._client: Any = can_sign(follow_once(client))
         except (ValueError, BotoCoreError) as error:
             named = endpoint_url or environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL") or ""
             raise BrokenLayerError(causes.of_endpoint(named, bucket) or causes.of_endpoint("", bucket)) from error  # type: ignore[arg-type]  # of an empty one there is a cause
@@ -223,7 +222,7 @@ class S3Probe:
     @property
     def addressing(self) -> str:
         """How a bucket is named in requests: `path` or `virtual`."""
-        host = urlsplit(self._url("k")).hostname or ""
+        host = urlsplit(signed_get(self._client, bucket=self._bucket, key="k").url).hostname or ""
         return "virtual" if host.startswith(f"{self._bucket}.") else "path"
 
     def read(self, item: Listed) -> bool:
@@ -254,15 +253,20 @@ class S3Probe:
         """Ends the connections."""
         self._client.close()
 
-    def _url(self, key: str) -> str:
-        return str(self._client.generate_presigned_url("get_object", Params={"Bucket": self._bucket, "Key": key}))
-
     def _range(self, item: Listed, etag: str) -> None:
         ranges = HttpRanges(ca_bundle=self._bundle, connect_s=self._timeout_s, stall_s=self._timeout_s)
         end = min(item.size_bytes, 16)
+        get = signed_get(self._client, bucket=self._bucket, key=item.key)
         try:
             ranges.read(
-                self._url(item.key), 0, end, etag=etag, size_bytes=item.size_bytes, sink=Whole(end), hangup=Hangup()
+                get.url,
+                0,
+                end,
+                headers=get.headers,
+                etag=etag,
+                size_bytes=item.size_bytes,
+                sink=Whole(end),
+                hangup=Hangup(),
             )
         except HttpRefusedError as error:
             if error.status == _PRECONDITION_FAILED:
@@ -284,11 +288,7 @@ class S3Probe:
         return Asked(endpoint=self.endpoint, bucket=self._bucket, action=action, region=self.region)
 
     def _refused(self, error: Any, action: str) -> BrokenLayerError:
-        parts = urlsplit(self.endpoint)
-        host = parts.hostname or ""
-        if self.addressing == "virtual":
-            host = f"{self._bucket}.{host}"
-        return BrokenLayerError(cause_of(error, self._asked(action), host=host, port=self._port, bundle=self._bundle))
+        return BrokenLayerError(cause_of(error, self._asked(action), bundle=self._bundle))
 
     def _broken(self, error: BaseException) -> BrokenLayerError:
         found = of_socket_error(error, host=self.host, port=self._port, bundle=self._bundle)

@@ -23,6 +23,16 @@ def follow_once(client: botocore.client.BaseClient) -> botocore.client.BaseClien
     return client
 
 
+def learn_region(client: botocore.client.BaseClient, bucket: str) -> None:
+    """Lets the client find out where a bucket is, as its next request would: a signed URL is sent by nobody who could.
+
+    Raises:
+        BotoCoreError, ClientError: it cannot be told.
+    """
+    # With the right that every source gives; HEAD would take the same one, and has no body to tell a reason in.
+    client.list_objects_v2(Bucket=bucket, Prefix="outcrop/there-is-nothing-here/", MaxKeys=1)
+
+
 def is_elsewhere(status: int, code: str) -> bool:
     """Says whether a refusal means that another region should be asked."""
     return status in _REDIRECTS or code in ELSEWHERE

@@ -1,6 +1,7 @@
 """ObjectStore on S3 and what speaks its protocol: boto3 finds, signs and lists; the bytes come over plain HTTP.
 
-A presigned URL of each object holds endpoint, addressing and signature; ranges and If-Match go beside it as headers.
+boto3's own request for an object holds endpoint, addressing and signature (s3_signing.py); Range and If-Match go beside
+them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import boto3
 
+from outcrop.adapters.aws_trust import ca_bundle
 from outcrop.adapters.http_ranges import (
     Hangup,
     HttpBrokenError,
@@ -19,8 +21,10 @@ from outcrop.adapters.http_ranges import (
     HttpStrangeError,
 )
 from outcrop.adapters.outbound import DEFAULT, Outbound
+from outcrop.adapters.s3_dialect import unreadable
 from outcrop.adapters.s3_errors import EXPIRED, denied, may_pass
 from outcrop.adapters.s3_listing import S3Listing
+from outcrop.adapters.s3_redirects import is_elsewhere
 from outcrop.adapters.whole import Whole
 from outcrop.errors import (
     CredentialsExpiredError,
@@ -36,7 +40,6 @@ from outcrop.tasks import in_thread
 STREAMS = 64
 """Threads that read at once, of all imports: each waits for its socket most of the time."""
 _NOT_FOUND, _PRECONDITION_FAILED, _RANGE_UNKNOWN = 404, 412, 416
-_REDIRECTS = range(300, 400)
 
 
 class S3ObjectStore:
@@ -55,25 +58,22 @@ class S3ObjectStore:
 
         Args:
             session: whose credentials and endpoint are used.
-            environment: the AWS variables of the process; AWS_CA_BUNDLE is read.
+            environment: the AWS variables of the process; AWS_CA_BUNDLE and AWS_REQUEST_PAYER are read.
             outbound: the way there.
             stall_s: longest time without a byte, in seconds.
             reader: whose credentials these are, as the beginning of a sentence about what they may not do.
         """
         self._reader = reader
-        self._listing = S3Listing(session, outbound=outbound, reader=reader)
-        self._ranges = HttpRanges(ca_bundle=environment.get("AWS_CA_BUNDLE"), stall_s=stall_s, dial=outbound.dial)
+        bundle = ca_bundle(session, environment)
+        is_paying = environment.get("AWS_REQUEST_PAYER") == "requester"
+        self._listing = S3Listing(session, outbound=outbound, reader=reader, ca_bundle=bundle, is_paying=is_paying)
+        self._ranges = HttpRanges(ca_bundle=bundle, stall_s=stall_s, dial=outbound.dial)
         self._threads = ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="s3")
 
     async def list(self, location: SourceLocation) -> AsyncIterator[SourceObject]:
         """Yields every object under the location, any number of pages, pinned by size and ETag."""
-        token: str | None = None
-        while True:
-            objects, token = await self._listing.page(location, token)
-            for item in objects:
-                yield item
-            if token is None:
-                return
+        async for item in self._listing.objects(location):
+            yield item
 
     async def pin(self, source: SourceObject) -> SourceObject:
         """Returns a listed object with what a listing does not tell: its version and stored checksum."""
@@ -98,15 +98,34 @@ class S3ObjectStore:
         self._listing.close()
 
     def _stream(self, source: SourceObject, start: int, end: int, sink: ByteSink, hangup: Hangup) -> None:
-        url = self._listing.url(source)
         try:
-            self._ranges.read(url, start, end, etag=source.etag, size_bytes=source.size_bytes, sink=sink, hangup=hangup)
+            try:
+                self._read(source, start, end, sink, hangup)
+            except HttpRefusedError as error:
+                if not is_elsewhere(error.status, error.code):
+                    raise
+                # This process has not listed the bucket: it goes on with what another one began.
+                self._listing.look_elsewhere(source.bucket)
+                self._read(source, start, end, sink, hangup)
         except HttpRefusedError as error:
             raise _refusal(error, source, self._listing.endpoint, self._reader) from error
         except HttpChangedError as error:
             raise SourceChangedError(str(source)) from error
         except (HttpBrokenError, HttpStrangeError) as error:
             raise UnavailableError(f"S3 at {self._listing.endpoint}", f"{source}: {error}") from error
+
+    def _read(self, source: SourceObject, start: int, end: int, sink: ByteSink, hangup: Hangup) -> None:
+        get = self._listing.signed(source)
+        self._ranges.read(
+            get.url,
+            start,
+            end,
+            headers=get.headers,
+            etag=source.etag,
+            size_bytes=source.size_bytes,
+            sink=sink,
+            hangup=hangup,
+        )
 
 
 def _refusal(error: HttpRefusedError, source: SourceObject, endpoint: str, reader: str) -> Exception:
@@ -121,6 +140,9 @@ def _refusal(error: HttpRefusedError, source: SourceObject, endpoint: str, reade
         return kinds[error.status]()
     if may_pass(error.status, error.code):
         return UnavailableError(f"S3 at {endpoint}", str(error))
-    if error.status in _REDIRECTS:
-        return SourceUnusableError(f"{source} is in another region than the server asks: {error}.")
-    return denied(reader, "read", str(source), "s3:GetObject", status=error.status, code=error.code, message=error.text)
+    if is_elsewhere(error.status, error.code):
+        return SourceUnusableError(f"{source} is in another region or place than the server asks: {error}.")
+    why = unreadable(source, error.status, error.code, error.text)
+    return why or denied(
+        reader, "read", str(source), "s3:GetObject", status=error.status, code=error.code, message=error.text
+    )

@@ -20,6 +20,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 from botocore.parsers import ResponseParserError
 
+from outcrop.adapters.aws_trust import ca_bundle
 from outcrop.adapters.cut_answers import whole_answers
 from outcrop.adapters.http_ranges import (
     Hangup,
@@ -30,6 +31,8 @@ from outcrop.adapters.http_ranges import (
     HttpStrangeError,
 )
 from outcrop.adapters.s3_errors import FALLBACK_REGION, code_of, is_away, may_pass, reason_of, status_of
+from outcrop.adapters.s3_redirects import follow_once
+from outcrop.adapters.s3_signing import can_sign, signed_get
 from outcrop.adapters.whole import Whole
 from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import IntegrityError, StorageError, UnavailableError
@@ -41,7 +44,6 @@ Result = TypeVar("Result")
 
 STREAMS = 32
 """Threads that read, write and list at once."""
-URL_S = 3600
 _NOT_FOUND, _RANGE_UNKNOWN = 404, 416
 _MOST_KEYS = 1000
 """What DeleteObjects takes."""
@@ -64,7 +66,7 @@ class S3Vault:
         """
         self._bucket = bucket
         self._root = prefix
-        self._client: BaseClient = whole_answers(session).client(
+        client = whole_answers(session).client(
             "s3",
             region_name=session.region_name or FALLBACK_REGION,
             config=Config(
@@ -78,7 +80,8 @@ class S3Vault:
                 max_pool_connections=STREAMS,
             ),
         )
-        self._ranges = HttpRanges(ca_bundle=environment.get("AWS_CA_BUNDLE"), stall_s=stall_s)
+        self._client: BaseClient = can_sign(follow_once(client))
+        self._ranges = HttpRanges(ca_bundle=ca_bundle(session, environment), stall_s=stall_s)
         self._threads = ThreadPoolExecutor(max_workers=STREAMS, thread_name_prefix="vault")
 
     # --- Vault ---
@@ -214,10 +217,10 @@ class S3Vault:
     def _read(self, artifact_id: str, path: str, start: int, end: int, whole: Whole, hangup: Hangup) -> None:
         key = self._key(artifact_id, path)
         try:
-            url = self._client.generate_presigned_url(
-                "get_object", Params={"Bucket": self._bucket, "Key": key}, ExpiresIn=URL_S
+            get = signed_get(self._client, bucket=self._bucket, key=key)
+            self._ranges.read(
+                get.url, start, end, headers=get.headers, etag=None, size_bytes=None, sink=whole, hangup=hangup
             )
-            self._ranges.read(url, start, end, etag=None, size_bytes=None, sink=whole, hangup=hangup)
         except HttpRefusedError as error:
             if error.status == _NOT_FOUND:
                 raise IntegrityError(f"artifact {artifact_id} has no file {path}") from error

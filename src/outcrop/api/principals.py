@@ -10,14 +10,16 @@ import structlog
 
 from outcrop.access import policy
 from outcrop.access.policy import Policy
-from outcrop.errors import ValidationError
+from outcrop.errors import UnavailableError, ValidationError
 from outcrop.ports import Clock, UserCatalog
 from outcrop.records import ApiKey, Principal, User
 
 log = structlog.get_logger()
 
 FRESH_S = 1.0
-"""A key or a policy that was taken away works for at most this long."""
+"""A key or a policy that was taken away works for at most this long, while the catalog answers."""
+KEPT_S = 300.0
+"""And for at most this long while it is away (docs/decisions/0004-catalog.md)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +41,13 @@ class Principals:
         self._known = _Known(by_access_key={root.access_key_id: root})
         self._version: int | None = None
         self._looked_at = -FRESH_S
+        self._confirmed_at = -KEPT_S
 
     async def refresh(self, *, older_than_s: float = FRESH_S) -> bool:
         """Reads the users when what is known is older than this and has changed; says whether it had.
 
         Raises:
-            UnavailableError: the catalog is away.
+            UnavailableError: the catalog is away, and what is known is older than `KEPT_S`.
         """
         now = self._clock.monotonic()
         if now - self._looked_at < older_than_s:
@@ -54,12 +57,18 @@ class Principals:
         try:
             version = await self._users.version()
             if version == self._version:
+                self._confirmed_at = now
                 return False
             self._known = self._read(await self._users.all())
+        except UnavailableError:
+            if now - self._confirmed_at < KEPT_S:
+                return False
+            self._looked_at = before
+            raise
         except BaseException:
             self._looked_at = before
             raise
-        self._version = version
+        self._version, self._confirmed_at = version, now
         return True
 
     def find(self, access_key_id: str) -> Principal | None:

@@ -216,5 +216,10 @@ _STEPS: Sequence[tuple[str, Step]] = (
 )
 
 
+def not_looked_at(broken: Outcome) -> list[Outcome]:
+    """Returns every check of a store as skipped, for something that is wrong before any of them."""
+    return _not_looked_at([name for name, _ in _STEPS], broken)
+
+
 def _not_looked_at(names: Sequence[str], broken: Outcome) -> list[Outcome]:
     return [skipped(name, f"Not looked at: {broken.name} is wrong first.") for name in names]

@@ -47,7 +47,6 @@ from outcrop.imports.pipeline import ImportPipeline
 from outcrop.imports.publish import sweep
 from outcrop.imports.tools import ImportTools
 from outcrop.ports import Clock, KeyService, Meter, Networks, Vault
-from outcrop.records import Stage
 from outcrop.serving.capabilities import Capabilities
 from outcrop.serving.fleet import Fleet, FleetLimits
 from outcrop.serving.measured import MeasuredHost
@@ -237,8 +236,7 @@ async def _start_what_waits(jobs: SqlJobCatalog, job_engine: DbosJobEngine, cloc
         await clock.sleep(STARTED_AGAIN_EVERY_S)
         try:
             for job in await jobs.unfinished():
-                if job.stage is Stage.QUEUED:
-                    await job_engine.start(job.id, turn=job.turn)
+                await job_engine.start(job.id, turn=job.turn)
         except UnavailableError as error:
             log.warning("waiting_for", what=error.what, reason=error.reason)
 

@@ -26,6 +26,7 @@ from outcrop.api.calls import Call
 from outcrop.api.operations import handlers
 from outcrop.api.permissions import Permissions
 from outcrop.api.principals import Principals
+from outcrop.api.remembering import RememberingModels, RememberingTags
 from outcrop.api.services import Services
 from outcrop.app.access import quotas_of, root_of, throttle_of, user_catalog
 from outcrop.app.machinery import machinery, readiness_of
@@ -107,11 +108,12 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
         root = root_of(settings)
         metrics = Metrics()
         behind = await stack.enter_async_context(machinery(settings, metrics))
-        tags = SqlTagCatalog(behind.database)
+        tags = RememberingTags(SqlTagCatalog(behind.database), behind.clock)
+        models = RememberingModels(behind.models, behind.clock)
         principals = Principals(user_catalog(behind.database, root), behind.clock, root=root)
         services = Services(
             jobs=behind.jobs,
-            models=behind.models,
+            models=models,
             tags=tags,
             vault=behind.vault,
             keys=behind.keys,
@@ -127,9 +129,7 @@ async def _application(settings: Settings) -> AsyncIterator[ASGIApp]:
             pick=secrets.choice,
             new_reply_id=lambda: uuid.uuid4().hex,
             page_token_key=derived_key(root, "outcrop page tokens"),
-            permissions=Permissions(
-                policies_of=principals.policies_of, jobs=behind.jobs, models=behind.models, tags=tags
-            ),
+            permissions=Permissions(policies_of=principals.policies_of, jobs=behind.jobs, models=models, tags=tags),
             throttle=throttle_of(settings),
             quotas=quotas_of(settings),
             meter=metrics,

@@ -34,6 +34,7 @@ from outcrop.artifact.template import choose_template, judge_template
 from outcrop.artifact.tensors import fit_layout, judge_names, judge_tensors
 from outcrop.artifact.tokenizer import Tokenizer, judge_tokenizer, judge_vocabulary
 from outcrop.artifact.units import custom_model_units
+from outcrop.artifact.unreadable import judge_unreadable
 from outcrop.artifact.weights import Weights, judge_weights
 from outcrop.records import JsonObject, ModelFacts
 
@@ -71,6 +72,9 @@ class _Examination:
 
     def report(self) -> Report:
         snapshot = self._snapshot
+        if snapshot.unreadable:
+            # Whatever else is wrong can only be told once they can be read.
+            return Report.collect(judge_unreadable(snapshot))
         self._findings.extend(judge_listing(snapshot))
         self._findings.extend(judge_absence(snapshot))
         has_config = CONFIG in snapshot.sizes

@@ -7,10 +7,13 @@ that somebody could run is never there.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from outcrop.artifact.layout import judge_layout
 from outcrop.artifact.paths import is_folder_marker, trick
 from outcrop.artifact.snapshot import READ_BEGINNING, READ_WHOLE, ModelSnapshot
+from outcrop.artifact.wording import printable
+from outcrop.records import JsonObject, JsonValue
 
 _TAKEN = (frozenset(READ_WHOLE) | READ_BEGINNING) - {"adapter_config.json"}
 """Everything that is copied but for the weights: configuration, tokenizer, template and processor files."""
@@ -30,6 +33,19 @@ _REASONS: Sequence[tuple[re.Pattern[str], str]] = (
 )
 
 
+_PARTS: Sequence[tuple[re.Pattern[str], str]] = (
+    (re.compile(r".*\.safetensors(\.index\.json)?"), "weights"),
+    (re.compile(r"(generation_)?config\.json"), "configuration"),
+    (re.compile(r"chat_template\..*"), "chat template"),
+    (re.compile(r"(video_)?(pre)?processor_config\.json"), "images"),
+)
+
+MOST_TAKEN_TOLD = 500
+"""More than the largest published models have files."""
+MOST_LEFT_OUT_TOLD = 50
+"""A prefix may hold thousands of files that are none of the model's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
     """The decision about every file of a source."""
@@ -40,6 +56,20 @@ class Selection:
     """Path → why it is not copied."""
     refused: Mapping[str, str]
     """Path → the trick that it plays; a model with one of these is not imported."""
+
+    def to_json(self) -> JsonObject:
+        """Returns the members of a report that tell what becomes of every file, why, and of how many more."""
+        decisions = {
+            "taken": {path: _part(path) for path in self.taken},
+            "ignored": self.ignored,
+            "refused": self.refused,
+        }
+        told: dict[str, JsonValue] = {}
+        for decision, files in decisions.items():
+            most = MOST_TAKEN_TOLD if decision == "taken" else MOST_LEFT_OUT_TOLD
+            told[decision] = {printable(path): why for path, why in islice(files.items(), most)}
+            told[f"{decision}_omitted"] = max(0, len(files) - most)
+        return told
 
 
 def select(snapshot: ModelSnapshot) -> Selection:
@@ -59,6 +89,11 @@ def select(snapshot: ModelSnapshot) -> Selection:
         else:
             ignored[path] = unused.get(path) or _reason(path)
     return Selection(taken=tuple(taken), ignored=ignored, refused=refused)
+
+
+def _part(path: str) -> str:
+    """Returns what a file that is taken is of the model."""
+    return next((part for pattern, part in _PARTS if pattern.fullmatch(path)), "tokenizer")
 
 
 def _reason(path: str) -> str:

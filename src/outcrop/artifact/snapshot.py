@@ -62,6 +62,8 @@ class ModelSnapshot:
     """How other files begin; of a weights file the length and the whole header, if it could be read."""
     present: Mapping[str, int] = field(default_factory=dict)
     """Files that ended earlier than their size: how many bytes there are."""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
+    """Files that are needed and cannot be read by anybody now: `archived` or `customer_key`."""
 
     def size(self, path: str) -> int:
         """Bytes that are really there, as far as that is known."""

@@ -149,12 +149,12 @@ def check(target: str, profile: str, as_json: bool, **flags: Any) -> None:  # no
     from outcrop.terminal.report import print_report
 
     try:
-        report = asyncio.run(examine_target(target, load(flags)))
+        report, selection = asyncio.run(examine_target(target, load(flags)))
     except (ImportFailedError, OutcropError) as error:
         click.echo(f"outcrop check: {error}", err=True)
         sys.exit(EXIT_UNKNOWN)
     profiles = ("outcrop", "bedrock") if profile == "both" else (profile,)
-    print_report(report, target, profiles=profiles, as_json=as_json)
+    print_report(report, selection, target, profiles=profiles, as_json=as_json)
     sys.exit(0 if all(report.is_importable(name) for name in profiles) else EXIT_NO)
 
 

@@ -14,16 +14,24 @@ from outcrop.settings import load
 
 SETTINGS = (
     *("data", "database", "vault", "keys", "kms_key", "networks", "account", "region"),
-    *("engine", "engine_command", "plaintext_dir"),
+    *("engine", "engine_command", "plaintext_dir", "roles", "role_external_id", "role_source_identity"),
+    *("role_session_s", "role_session_policy"),
 )
 
 
 @click.command()
 @click.argument("target", metavar="[s3://BUCKET/PREFIX/]", required=False)
 @click.option("--endpoint-url", default=None, metavar="URL", help="The store; default: as AWS_ENDPOINT_URL_S3 says.")
+@click.option("--role-arn", default=None, metavar="ARN", help="Role that reads the store; assumed as an import would.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcomes as JSON (docs/doctor.md).")
 @setting_flags(*SETTINGS)
-def doctor(target: str | None, endpoint_url: str | None, as_json: bool, **flags: Any) -> None:  # noqa: FBT001  # click's way
+def doctor(
+    target: str | None,
+    endpoint_url: str | None,
+    role_arn: str | None,
+    as_json: bool,  # noqa: FBT001  # click's way
+    **flags: Any,
+) -> None:
     """Say what is wrong between Outcrop and what it needs, and the cure.
 
     With an address, the store is tried layer by layer, up to the first that is broken: endpoint, name, connection,
@@ -39,12 +47,15 @@ def doctor(target: str | None, endpoint_url: str | None, as_json: bool, **flags:
     """
     import asyncio
 
+    from outcrop.app import logs
     from outcrop.app.doctor import examine
     from outcrop.doctor.outcomes import exit_status
     from outcrop.terminal.doctor import print_outcomes
 
+    # What the parts that are tried would log, the outcomes say.
+    logs.configure(log_format="text", level="error")
     try:
-        outcomes = asyncio.run(examine(target, load(flags), endpoint_url=endpoint_url))
+        outcomes = asyncio.run(examine(target, load(flags), endpoint_url=endpoint_url, role_arn=role_arn))
     except OutcropError as error:
         click.echo(f"outcrop doctor: {error}", err=True)
         sys.exit(EXIT_UNKNOWN)

@@ -24,7 +24,8 @@ WORKER_SETTINGS = (
     *("data", "database", "vault", "buckets", "networks", "keys", "kms_key", "account", "region", "profile"),
     *("roles", "role_session_s", "role_external_id", "role_source_identity", "role_session_policy"),
     *("engine", "engine_command", "engine_options", "engine_start_s", "engine_request_s", "plaintext_dir"),
-    *("concurrent_imports", "copy_memory_mib", "outage_s", "log_format", "log_level"),
+    *("concurrent_imports", "all_imports", "share_mib", "most_attempts", "worker_name", "copy_memory_mib", "outage_s"),
+    *("log_format", "log_level"),
     "metrics_port",
     *("webhook_url", "webhook_secret", "webhook_timeout_s", "webhook_give_up_s"),
 )

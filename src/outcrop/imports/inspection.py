@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from outcrop.artifact.contents import SNIFF_BYTES
 from outcrop.artifact.snapshot import MOST_HEADER_BYTES, ModelSnapshot, header_end, plan_reading, weights_of
+from outcrop.errors import SourceUnreadableError
 from outcrop.ports import ObjectStore
 from outcrop.records import SourceObject
 from outcrop.tasks import Tasks
@@ -40,6 +41,7 @@ class _Inspection:
         self._contents: dict[str, bytes] = {}
         self._heads: dict[str, bytes] = {}
         self._present: dict[str, int] = {}
+        self._unreadable: dict[str, str] = {}
         self._header_bytes = 0
 
     async def snapshot(self) -> ModelSnapshot:
@@ -52,7 +54,13 @@ class _Inspection:
             for path, length in plan.beginnings.items():
                 read = self._read_header if path in weights else self._read_beginning
                 tasks.create_task(read(path, length))
-        return ModelSnapshot(sizes=sizes, contents=self._contents, heads=self._heads, present=self._present)
+        return ModelSnapshot(
+            sizes=sizes,
+            contents=self._contents,
+            heads=self._heads,
+            present=self._present,
+            unreadable=self._unreadable,
+        )
 
     async def _read_whole(self, path: str) -> None:
         self._contents[path] = await self._read(path, 0, self._objects[path].size_bytes)
@@ -80,7 +88,12 @@ class _Inspection:
         if start == end:
             return b""
         async with self._slots:
-            data = bytes(await self._store.read(self._objects[path], start, end))
+            try:
+                data = bytes(await self._store.read(self._objects[path], start, end))
+            except SourceUnreadableError as error:
+                # All of them are told together: restoring one after the other would take days.
+                self._unreadable[path] = error.kind
+                return b""
         if len(data) < end - start:
             self._present[path] = start + len(data)
         return data

@@ -3,7 +3,8 @@
     Queued → Plan → Check → Copy → Verify → Prove → Publish → Completed
        └───────┴───────┴──────┴───────┴────────┴───────┴─────→ Failed
 
-A stage may be entered again: after a restart, a job goes on where it was.
+A stage may be entered again: after a restart, a job goes on where it was. And Plan from any: a version of Outcrop whose
+workflow is another one begins the jobs anew that an older version left.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ RUNNING = frozenset(Stage) - ENDED
 
 ALLOWED_FROM: dict[Stage, frozenset[Stage]] = {
     Stage.QUEUED: frozenset(),
-    Stage.PLAN: frozenset({Stage.QUEUED, Stage.PLAN}),
+    Stage.PLAN: RUNNING,
     Stage.CHECK: frozenset({Stage.PLAN, Stage.CHECK}),
     Stage.COPY: frozenset({Stage.CHECK, Stage.COPY}),
     Stage.VERIFY: frozenset({Stage.COPY, Stage.VERIFY}),

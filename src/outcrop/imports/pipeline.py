@@ -12,7 +12,6 @@ import math
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
-from itertools import islice
 from typing import Any, cast
 
 import structlog
@@ -27,12 +26,12 @@ from outcrop.artifact.manifest import (
     source_from_json,
     source_to_json,
 )
-from outcrop.artifact.selection import Selection, select
+from outcrop.artifact.selection import select
 from outcrop.errors import IllegalMoveError, ModelRejectedError, UnavailableError
 from outcrop.imports import copy, publish, share, shares, verify
 from outcrop.imports.failure import FailureCause, failure_cause, failure_message, is_expected
 from outcrop.imports.inspection import inspect
-from outcrop.imports.job import ALLOWED_FROM
+from outcrop.imports.job import ALLOWED_FROM, ENDED
 from outcrop.imports.measuring import count_end
 from outcrop.imports.outages import through_outages
 from outcrop.imports.plan import pin, plan
@@ -44,8 +43,8 @@ from outcrop.records.measures import TAKEOVERS
 
 log = structlog.get_logger()
 
-MOST_IGNORED_TOLD = 50
-"""Files that are not copied, with the reason, in the report and the log; a prefix may hold thousands."""
+
+_STUCK = "The import could not go on from where it was left. Start it again."
 
 
 class _StepFailedError(Exception):
@@ -129,7 +128,13 @@ class ImportPipeline:
         async def outcome() -> JsonObject:
             if claim.attempts > tools.most_attempts:
                 return {"failed": _too_often(claim), "cause": FailureCause.GIVEN_UP}
-            return await self._outcome(claim.id, name, attempt)
+            try:
+                return await self._outcome(claim.id, name, attempt)
+            except IllegalMoveError:
+                await self._own(claim, running=True)
+                # It is still this worker's, and cannot go on: what another version left, say. It must not stay so.
+                log.exception("import_step_failed", job_id=claim.id, step=name)
+                return {"failed": _STUCK, "cause": FailureCause.INTERNAL}
 
         with structlog.contextvars.bound_contextvars(job_id=claim.id, principal=claim.principal_arn):
             recorded = cast("Mapping[str, JsonValue]", await run_step(name, outcome))
@@ -151,10 +156,10 @@ class ImportPipeline:
                 log.exception("import_step_failed", job_id=job_id, step=name)
             return {"failed": message, "cause": failure_cause(error)}
 
-    async def _own(self, claim: ImportJob) -> ImportJob:
-        """Returns the job as it is now. Raises IllegalMoveError when another worker has it."""
+    async def _own(self, claim: ImportJob, *, running: bool = False) -> ImportJob:
+        """Returns the job as it is now. Raises IllegalMoveError when another worker has it, or it is not `running`."""
         job = await self._tools.jobs.get(None, claim.id)
-        if job.fence != claim.fence:
+        if job.fence != claim.fence or (running and job.stage in ENDED):
             raise IllegalMoveError(f"job {claim.id} is worked on by {job.worker} now")
         return job
 
@@ -165,6 +170,10 @@ class ImportPipeline:
         )
 
     async def _plan(self, job: ImportJob) -> JsonValue:
+        if job.stage is Stage.PUBLISH and job.shared_artifact_id is None:
+            # Begun anew by another version, perhaps after its bytes were made permanent and its journal forgotten.
+            await self._tools.journal.forget(job.id)
+            await self._tools.vault.delete(job.id)
         await self._enter(job, Stage.PLAN)
         store = await self._tools.open_source(job)
         objects = await plan(store, SourceLocation.parse(job.request.source_uri))
@@ -177,13 +186,13 @@ class ImportPipeline:
         snapshot = await inspect(store, objects, location.prefix)
         report = await asyncio.to_thread(examine, snapshot, host=tools.host)
         selection = select(snapshot)
-        told = {**report.to_json(), **_ignored(selection), "access": tools.access(job)}
+        told = {**report.to_json(), **selection.to_json(), "access": tools.access(job)}
         await tools.jobs.record(job.id, JobNote(report=told), fence=job.fence)
         if not report.is_importable(tools.profile) or report.facts is None:
             raise ModelRejectedError(report.summary(profile=tools.profile))
         by_path = {item.key.removeprefix(location.prefix): item for item in objects}
         taken = selection.taken
-        log.info("source_selected", job_arn=job.arn, taken=len(taken), **_ignored(selection))
+        log.info("source_selected", job_arn=job.arn, taken=len(taken), ignored=len(selection.ignored))
         pinned = await pin(store, [by_path[path] for path in taken])
         return {
             "model": asdict(report.facts),
@@ -324,12 +333,6 @@ def _require_done(recorded: Mapping[str, JsonValue]) -> None:
         # What an earlier version recorded has no cause.
         cause = FailureCause(str(recorded.get("cause", FailureCause.INTERNAL)))
         raise _StepFailedError(str(recorded["failed"]), cause)
-
-
-def _ignored(selection: Selection) -> JsonObject:
-    """Returns what a job's report tells of the files that are not copied: why not, and how many more there are."""
-    told = dict(islice(selection.ignored.items(), MOST_IGNORED_TOLD))
-    return {"ignored": told, "ignored_omitted": len(selection.ignored) - len(told)}
 
 
 def _total(chosen: Mapping[str, SourceObject]) -> int:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
+
 from outcrop.crash_points import CrashPoint, reached
 from outcrop.errors import (
     EngineError,
@@ -23,8 +25,12 @@ from outcrop.serving.bodies import InvokeRequest, ReplyIdentity, Sampling, Schem
 from outcrop.serving.capabilities import Capabilities, Feature
 from outcrop.serving.fleet import Fleet
 
+log = structlog.get_logger()
+
 PROMPT = "Say hello."
 MAX_TOKENS = 16
+MOST_ENGINES = 3
+"""How many engines are tried, when each is killed from outside."""
 LOG_LINES = 3
 """How many of the engine's last words a failed load quotes."""
 
@@ -52,20 +58,26 @@ async def prove_model(
         ProofFailedError: the engine refuses the model, or does not generate from it.
         UnavailableError: there is no room for a copy at present.
     """
-    try:
-        async with fleet.copy_of(replace(model, memory_bytes=facts.copy_bytes), hold_s=load_s) as engine:
-            reached(CrashPoint.ENGINE_READY)
-            evidence = await prove(engine, facts, capabilities=capabilities, clock=clock)
-            reached(CrashPoint.MODEL_PROVEN)
-            return evidence
-    except ModelNotReadyError as error:
-        raise ProofFailedError(f"the model was not loaded within {load_s:g} seconds") from error
-    except ThrottledError as error:
-        raise UnavailableError("the engine", error.message) from error
-    except NotEnoughMemoryError as error:
-        raise UnavailableError("memory for the model", str(error)) from error
-    except EngineError as error:
-        raise ProofFailedError(_with_last_words(error)) from error
+    wanted = replace(model, memory_bytes=facts.copy_bytes)
+    for left in reversed(range(MOST_ENGINES)):
+        try:
+            async with fleet.copy_of(wanted, hold_s=load_s) as engine:
+                reached(CrashPoint.ENGINE_READY)
+                evidence = await prove(engine, facts, capabilities=capabilities, clock=clock)
+                reached(CrashPoint.MODEL_PROVEN)
+                return evidence
+        except ModelNotReadyError as error:
+            raise ProofFailedError(f"the model was not loaded within {load_s:g} seconds") from error
+        except ThrottledError as error:
+            raise UnavailableError("the engine", error.message) from error
+        except NotEnoughMemoryError as error:
+            raise UnavailableError("memory for the model", str(error)) from error
+        except EngineError as error:
+            if not (error.was_killed and left):
+                raise ProofFailedError(_with_last_words(error)) from error
+            # That says nothing of the model, at first: memory may have been wanted for something else.
+            log.warning("engine_killed", model_arn=model.arn, reason=str(error), tries_left=left)
+    raise AssertionError("the last engine's end was raised")
 
 
 async def prove(engine: RunningEngine, facts: ModelFacts, *, capabilities: Capabilities, clock: Clock) -> JsonObject:

@@ -13,7 +13,8 @@ from rich.text import Text
 from outcrop.artifact.config import BEYOND_BEDROCK, UNSUPPORTED
 from outcrop.artifact.finding import Finding, Profile, Severity
 from outcrop.artifact.report import Report
-from outcrop.artifact.wording import counted
+from outcrop.artifact.selection import Selection
+from outcrop.artifact.wording import counted, printable
 
 NOT_FOR_BEDROCK = frozenset({BEYOND_BEDROCK.id, UNSUPPORTED.id})
 """With these there is nothing that Bedrock would bill."""
@@ -21,19 +22,23 @@ NOT_FOR_BEDROCK = frozenset({BEYOND_BEDROCK.id, UNSUPPORTED.id})
 MESSAGES_OF_A_BLOCK = 3
 """A model of the wrong size lacks hundreds of tensors: three show what kind of trouble it is."""
 
+FILES_SHOWN = 10
+"""Files that are left out, with the reason; the JSON form has more."""
+
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
-def print_report(report: Report, target: str, *, profiles: Sequence[str], as_json: bool) -> None:
+def print_report(report: Report, selection: Selection, target: str, *, profiles: Sequence[str], as_json: bool) -> None:
     """Prints a report; the findings are ranked by the first of `profiles`."""
     if as_json:
-        print(json.dumps(report.to_json(), indent=2))  # noqa: T201  # what the command is for
+        print(json.dumps({**report.to_json(), **selection.to_json()}, indent=2))  # noqa: T201  # what the command is for
         return
     # Without markup: what a model calls itself may hold brackets.
     console = Console(highlight=False, markup=False)
     first = Profile(profiles[0])
     console.print(Text(target, style="bold"))
     _print_facts(report, console)
+    console.print(_files(selection))
     if report.findings:
         console.print(_findings(report, first))
     for profile in (first, *(other for other in Profile if other is not first)):
@@ -57,6 +62,19 @@ def _print_facts(report: Report, console: Console) -> None:
     if not any(found.id in NOT_FOR_BEDROCK for found in report.findings):
         sizes.append(f"expected on Bedrock: {counted(facts.custom_model_units, 'Custom Model Unit')}")
     console.print("; ".join(sizes) + "\n")
+
+
+def _files(selection: Selection) -> Text:
+    """What would be copied, and why each other file would not."""
+    text = Text(f"{counted(len(selection.taken), 'file')} would be copied", style="dim")
+    left_out = list(selection.ignored.items())
+    if left_out:
+        text.append(f", {counted(len(left_out), 'file')} would not:")
+    for path, why in left_out[:FILES_SHOWN]:
+        text.append(f"\n  {printable(path)}: {why}")
+    if len(left_out) > FILES_SHOWN:
+        text.append(f"\n  … and {len(left_out) - FILES_SHOWN:,} more")
+    return text.append("\n")
 
 
 def _findings(report: Report, profile: Profile) -> Table:

@@ -38,7 +38,7 @@ def test_an_outage_is_not_a_line_for_each_retry(logger: logging.Logger) -> None:
     with structlog.testing.capture_logs() as lines:
         for attempt in range(50):
             logger.warning("Database connection failed, attempt %s", attempt)
-        logger.warning("another")
+        logger.warning("another: Traceback (most recent call last):\n  File")
         logger.info("left out")
 
     assert [line["said"] for line in lines] == ["Database connection failed, attempt 0", "another"]

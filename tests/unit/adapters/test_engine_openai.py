@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
@@ -163,6 +164,22 @@ async def test_a_stopped_engine_is_gone(tmp_path: Path, running: RunningEngine) 
         await running.post("/v1/completions", {})
 
 
+async def test_an_engine_that_is_killed_is_told_to_have_been(running: RunningEngine) -> None:
+    """Not by the words of its log, which has none of that."""
+    pid = (await running.post("/v1/completions", {}))["pid"]
+
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(EngineError) as caught:
+        await asyncio.wait_for(_until_it_fails(running), PATIENCE_S)
+
+    assert caught.value.was_killed
+
+
+async def _until_it_fails(running: RunningEngine) -> None:
+    while True:
+        await running.post("/v1/completions", {})
+
+
 async def test_an_engine_that_ends_while_loading_is_told_at_once(tmp_path: Path, folder: Path) -> None:
     """No timeout is waited for; the error holds the status and the last output, and nothing is left."""
     with pytest.raises(EngineError) as caught:
@@ -170,6 +187,7 @@ async def test_an_engine_that_ends_while_loading_is_told_at_once(tmp_path: Path,
 
     assert str(caught.value) == "stub engine (unknown version) ended with status 3 while it loaded the model"
     assert caught.value.log_tail == "loading ./model\nValueError: this is no model\n"
+    assert not caught.value.was_killed
     assert list((tmp_path / "run").iterdir()) == []
 
 

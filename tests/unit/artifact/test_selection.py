@@ -101,3 +101,31 @@ def test_without_weights_there_is_still_a_decision_about_every_file() -> None:
     selection = select(model.snapshot())
 
     assert {*selection.taken, *selection.ignored, *selection.refused} == set(model.files)
+
+
+def test_a_report_tells_what_becomes_of_each_file() -> None:
+    """As docs/report.md has it: what it is of the model, why it is left out, which trick it plays."""
+    told = select(healthy().having({"README.md": b"x", "../up.txt": b"x"}).snapshot()).to_json()
+
+    assert told == {
+        "taken": {
+            "chat_template.jinja": "chat template",
+            "config.json": "configuration",
+            "model.safetensors": "weights",
+            "tokenizer.json": "tokenizer",
+            "tokenizer_config.json": "tokenizer",
+        },
+        "taken_omitted": 0,
+        "ignored": {"README.md": "no reader asks for it"},
+        "ignored_omitted": 0,
+        "refused": {"../up.txt": 'it has a segment "." or ".."'},
+        "refused_omitted": 0,
+    }
+
+
+def test_thousands_of_files_are_counted() -> None:
+    """A prefix may hold whatever its owner put there."""
+    told = select(healthy().having({f"logs/{number}.txt": b"x" for number in range(3000)}).snapshot()).to_json()
+
+    assert len(told["ignored"]) == 50  # type: ignore[arg-type]  # a mapping
+    assert told["ignored_omitted"] == 2950

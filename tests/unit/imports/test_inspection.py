@@ -11,7 +11,7 @@ from tests.unit.artifact.models import framed, healthy, ids, sharded, snapshot_o
 
 from outcrop.artifact.examine import examine
 from outcrop.artifact.snapshot import FIRST_READ, MOST_HEADER_BYTES, ModelSnapshot
-from outcrop.errors import SourceDeniedError, UnavailableError
+from outcrop.errors import SourceDeniedError, SourceUnreadableError, UnavailableError
 from outcrop.imports.inspection import READS_AT_ONCE, inspect
 from outcrop.records import SourceLocation, SourceObject
 
@@ -168,3 +168,14 @@ def test_an_empty_prefix_is_the_bucket_root() -> None:
     item = SourceObject(bucket="b", key="config.json", size_bytes=0, etag="e")
 
     assert asyncio.run(inspect(store, [item], "")).contents == {"config.json": b""}
+
+
+def test_files_that_nobody_can_read_now_are_all_gathered() -> None:
+    """Restoring one archived file after the other would take days."""
+    store = CountingStore(sharded().files)
+    store.failure = SourceUnreadableError("s3://b/k", kind="archived", reason="is archived", cure="Restore it.")
+
+    snapshot = store.inspect()
+
+    assert set(snapshot.unreadable) >= {"config.json", "tokenizer.json", *snapshot.weights}
+    assert set(snapshot.unreadable.values()) == {"archived"}

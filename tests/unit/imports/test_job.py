@@ -11,14 +11,15 @@ ORDER = [Stage.QUEUED, Stage.PLAN, Stage.CHECK, Stage.COPY, Stage.VERIFY, Stage.
 
 
 def test_the_legal_moves_are_these_and_no_others() -> None:
-    """Forward by one, again into the same running stage, and from any running stage to Failed."""
+    """Forward by one, again into the same running stage, and from any running stage to Failed, or back to Plan."""
     forward = {(before, after) for before, after in pairwise(ORDER)}
     again = {(stage, stage) for stage in ORDER[1:-1]}
     failing = {(stage, Stage.FAILED) for stage in ORDER[:-1]}
 
     legal = {(before, after) for after, sources in ALLOWED_FROM.items() for before in sources}
 
-    assert legal == forward | again | failing
+    anew = {(stage, Stage.PLAN) for stage in ORDER[:-1]}
+    assert legal == forward | again | failing | anew
 
 
 @pytest.mark.parametrize("stage", Stage)

@@ -237,6 +237,41 @@ async def test_a_load_that_fails_is_told_with_its_cause(
     assert str(caught.value) == message
 
 
+@pytest.mark.parametrize(("kills", "is_proven"), [(1, True), (2, True), (3, False)])
+async def test_an_engine_that_was_killed_is_started_again(
+    fleet: Fleet,
+    host: NullHost,
+    clock: TurnedClock,
+    facts: ModelFacts,
+    models: list[ServableModel],
+    kills: int,
+    *,
+    is_proven: bool,
+) -> None:
+    """That somebody or the kernel killed it says nothing of the model; when all of them are killed, it does."""
+    start = host.start
+
+    async def killed_at_first(model: ServableModel) -> NullRunningEngine:
+        is_killed = len(host.started) < kills
+        host.failure = EngineError("it ended with status 137", was_killed=True) if is_killed else None
+        return await start(model)
+
+    host.start = killed_at_first  # type: ignore[method-assign]
+
+    async def proven() -> JsonObject:
+        return await prove_model(
+            models[0], facts, fleet=fleet, capabilities=null_engine.CAPABILITIES, clock=clock, load_s=600
+        )
+
+    if is_proven:
+        assert (await proven())["output_tokens"] == 16
+        assert len(host.started) == kills + 1
+    else:
+        with pytest.raises(ProofFailedError, match="it ended with status 137"):
+            await proven()
+        assert len(host.started) == kills
+
+
 async def test_a_load_that_takes_too_long_is_told(
     fleet: Fleet, host: NullHost, clock: TurnedClock, facts: ModelFacts, models: list[ServableModel]
 ) -> None:

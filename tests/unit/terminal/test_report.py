@@ -9,13 +9,16 @@ from tests.unit.artifact.models import healthy
 from outcrop.artifact.examine import examine
 from outcrop.artifact.finding import Profile
 from outcrop.artifact.report import Report
+from outcrop.artifact.selection import Selection, select
 from outcrop.artifact.snapshot import ModelSnapshot
 from outcrop.terminal.report import print_report
+
+NOTHING = Selection(taken=(), ignored={}, refused={})
 
 
 def test_findings_have_file_message_and_cure(capsys: pytest.CaptureFixture[str]) -> None:
     """And the verdict of both profiles, whichever was asked."""
-    print_report(examine(ModelSnapshot(sizes={})), "s3://b/m/", profiles=["bedrock"], as_json=False)
+    print_report(examine(ModelSnapshot(sizes={})), NOTHING, "s3://b/m/", profiles=["bedrock"], as_json=False)
 
     text = capsys.readouterr().out
     assert "s3://b/m/" in text
@@ -40,7 +43,7 @@ def test_a_severity_that_differs_is_told_for_both() -> None:
 
 def printed(report: Report, capsys: pytest.CaptureFixture[str]) -> str:
     """What is shown of a report, its line ends taken out."""
-    print_report(report, "model", profiles=["outcrop"], as_json=False)
+    print_report(report, NOTHING, "model", profiles=["outcrop"], as_json=False)
     return " ".join(capsys.readouterr().out.split())
 
 
@@ -84,3 +87,14 @@ def test_a_model_cannot_write_markup(capsys: pytest.CaptureFixture[str]) -> None
     text = printed(model.examined("GemmaForCausalLM"), capsys)
 
     assert "[red]x[/nothing]\\x1b[2J (text)" in text
+
+
+def test_what_is_copied_and_what_is_not_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the reason, for as many files as a screen bears."""
+    model = healthy().having({"README.md": b"x", **{f"checkpoint-{number}/x": b"x" for number in range(12)}})
+    print_report(model.examined(), select(model.snapshot()), "model", profiles=["outcrop"], as_json=False)
+
+    text = capsys.readouterr().out
+    assert "5 files would be copied, 13 files would not:" in text
+    assert "README.md: no reader asks for it" in text
+    assert "… and 3 more" in text
