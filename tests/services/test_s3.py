@@ -13,7 +13,8 @@ from outcrop.adapters.store_s3 import S3ObjectStore
 from outcrop.adapters.vault_s3 import S3Vault
 from tests.contract.s3_vaults import open_vault
 from tests.contract.test_staging import (
-    test_beginning_anew_gives_up_the_earlier_upload,
+    test_an_upload_can_be_given_up_for_another,
+    test_beginning_a_file_leaves_those_alone_whose_names_begin_alike,
     test_deleting_an_artifact_gives_up_its_uploads,
     test_parts_in_any_order_make_the_file,
     test_parts_survive_the_process_that_wrote_them,
@@ -51,7 +52,8 @@ __all__ = [
     "test_an_empty_file_is_a_file",
     "test_an_object_that_changed_is_not_read",
     "test_an_object_that_went_is_not_read",
-    "test_beginning_anew_gives_up_the_earlier_upload",
+    "test_an_upload_can_be_given_up_for_another",
+    "test_beginning_a_file_leaves_those_alone_whose_names_begin_alike",
     "test_deleting_an_artifact_gives_up_its_uploads",
     "test_deleting_leaves_nothing",
     "test_lists_what_is_under_a_prefix",
