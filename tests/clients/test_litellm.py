@@ -1,6 +1,7 @@
 """litellm as it comes from PyPI, by each of its routes for imported models.
 
-Not by `mistral` and `moonshot`, which send the route as a part of the model's id: no Bedrock takes that (SPEC I3).
+Not by `meta`, `mistral` and `moonshot`, which send the route as a part of the model's id: no Bedrock takes that (SPEC
+I3).
 """
 
 from collections.abc import Mapping

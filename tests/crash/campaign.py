@@ -74,7 +74,7 @@ class Campaign:
             scenario.given(template)
             await_settled(template)
             assert server.end(signal.SIGTERM) == 0, template.log.read_text()
-        with self.world(template, tells=scenario.tells) as world:
+        with self.world(template, scenario=scenario) as world:
             trace = world.folder / "trace"
             process = _begin(scenario, world, trace=trace)
             scenario.act(world)
@@ -90,7 +90,7 @@ class Campaign:
     def kill(self, case: Case) -> None:
         """Kills a process at a point, starts again, and finds the same end as without the kill."""
         scenario = case.prepared.scenario
-        with self.world(case.prepared.template, tells=scenario.tells) as world:
+        with self.world(case.prepared.template, scenario=scenario) as world:
             process = _begin(scenario, world, crash=(case.point, case.detail))
             with suppress(BotoCoreError, OSError):  # the server goes away under a call
                 scenario.act(world)
@@ -103,10 +103,11 @@ class Campaign:
             require_no_process(world)
 
     @contextmanager
-    def world(self, template: World | None = None, *, tells: bool = False) -> Iterator[World]:
-        """Gives a new world."""
+    def world(self, template: World | None = None, *, scenario: Scenario | None = None) -> Iterator[World]:
+        """Gives a new world, as a scenario needs it."""
+        tells, divides = (scenario.tells, scenario.divides) if scenario is not None else (False, False)
         name = f"{self.kind}-{next(self._numbers)}"
-        with new_world(self.shared, self.kind, name, template=template, tells=tells) as world:
+        with new_world(self.shared, self.kind, name, template=template, tells=tells, divides=divides) as world:
             yield world
 
 

@@ -32,6 +32,8 @@ class Scenario:
     """What is killed, where it is not a server."""
     tells: bool = False
     """Whether somebody is told of the ends of jobs, who must have been at the end."""
+    divides: bool = False
+    """Whether the copy is divided into shares."""
     stops: bool = False
     """Whether `act` ends the server."""
     finish: Act
@@ -158,6 +160,24 @@ SCENARIOS = (
         finish=_import("no", "refused"),
         jobs={"no-job": "Failed"},
         also=frozenset({(CrashPoint.STEP_DONE, "prove"), (CrashPoint.STEP_RECORDED, "prove")}),
+    ),
+    Scenario(
+        name="divided",
+        given=_nothing,
+        act=_import("first"),
+        divides=True,
+        finish=_import("first"),
+        jobs=FIRST,
+        models=("first",),
+        also=frozenset(
+            {
+                (CrashPoint.COPY_BEGUN, ""),
+                (CrashPoint.PARTS_RECORDED, ""),
+                (CrashPoint.UPLOAD_WHOLE, ""),
+                (CrashPoint.WORKFLOW_DONE, ""),
+                (CrashPoint.STEP_RECORDED, "prepare"),
+            }
+        ),
     ),
     Scenario(
         name="told",

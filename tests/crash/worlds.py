@@ -65,6 +65,8 @@ class World:
     s3: FaultyS3 | None
     receiver: Receiver | None = None
     """Who is told of the ends of jobs."""
+    divides: bool = False
+    """Whether imports of this world are copied in shares."""
     promised: list[str] = field(default_factory=list)
     """ARNs of the jobs that a client was told of: these must be there, whatever came then."""
 
@@ -114,6 +116,8 @@ class World:
                 "OUTCROP_WEBHOOK_SECRET": SECRET,
                 "OUTCROP_WEBHOOK_TIMEOUT_S": "1",
             }
+        if self.divides:
+            settings["OUTCROP_SHARE_MIB"] = "1"
         if self.s3 is not None:
             settings |= {
                 "OUTCROP_VAULT_URL": "s3://vault/v/",
@@ -195,7 +199,7 @@ class World:
 
 @contextmanager
 def new_world(
-    shared: Shared, kind: Kind, name: str, *, template: World | None = None, tells: bool = False
+    shared: Shared, kind: Kind, name: str, *, template: World | None = None, tells: bool = False, divides: bool = False
 ) -> Iterator[World]:
     """Gives an empty world, or a copy of one; with somebody who is told of the ends of jobs."""
     with ExitStack() as stack:
@@ -212,7 +216,9 @@ def new_world(
             if s3 is not None and template.s3 is not None:
                 s3.buckets = copy.deepcopy(template.s3.buckets)
         there = stack.enter_context(receiver()) if tells else None
-        world = World(shared=shared, kind=kind, folder=folder, database=database, s3=s3, receiver=there)
+        world = World(
+            shared=shared, kind=kind, folder=folder, database=database, s3=s3, receiver=there, divides=divides
+        )
         world.log.touch()
         try:
             yield world

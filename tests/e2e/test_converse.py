@@ -1,6 +1,8 @@
 """Converse, ConverseStream and CountTokens through boto3, on the example model and a real engine."""
 
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,6 +139,23 @@ def test_what_cannot_be_had_is_refused_by_name(server: RunningServer, guide: str
     assert "start with a user message" in refusal(assistant("hi"))
     assert "alternate" in refusal(user("a"), user("b"))
     assert "last turn" in refusal(user("a"), assistant("b"))
+
+
+def test_a_template_that_refuses_a_conversation_is_quoted(server: RunningServer, buckets: Path) -> None:
+    """Many take no system prompt; the engine would answer that with a status of 500 and no reason."""
+    folder = shutil.copytree(EXAMPLE / "model", buckets / "models" / "no-system")
+    template = folder / "chat_template.jinja"
+    refusing = "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    template.write_text(refusing + template.read_text())
+    job = server.ended(server.create_import("no-system", "s3://models/no-system/"))
+    model = job["importedModelArn"]
+
+    told = refused(converse, server, model, user("hello"), system=[{"text": "Be brief."}])
+    streamed_told = refused(streamed, server, model, user("hello"), system=[{"text": "Be brief."}])
+
+    assert told == streamed_told
+    assert told == "messages: the chat template of this model refuses them: System role not supported"
+    assert converse(server, model, user("hello"))["usage"]["outputTokens"] > 0
 
 
 def test_additional_fields_reach_the_engine(server: RunningServer, guide: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 import boto3
 import pytest
@@ -13,6 +12,19 @@ from outcrop.adapters.store_s3 import S3ObjectStore
 from outcrop.records import SourceLocation, SourceObject
 
 Open = Callable[..., S3ObjectStore]
+
+KEYS = [
+    *("m/plain.bin", "m/with space.bin", "m/plus+and%percent.bin", "m/%2Fencoded%20.bin", "m/überzeugt-模型.bin"),
+    *(
+        "m//double.bin",
+        "m/./dot.bin",
+        "m/../up.bin",
+        "m/a&b=c?d#e;f,g@h:i$j.bin",
+        "m/quote'\"<>.bin",
+        "m/tilde~(1)!*.bin",
+    ),
+]
+"""Keys with what a key may hold."""
 
 
 @pytest.fixture(autouse=True)
@@ -25,13 +37,14 @@ def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> Open:
+def opened(monkeypatch: pytest.MonkeyPatch, no_settings: None) -> Open:  # noqa: ARG001  # begins from none
     """Opens a store as a server would, with the variables and the configuration file given, and no others."""
 
     def open_store(
         url: str,
         *,
         keys: bool = True,
+        credentials: tuple[str, str] = ("a", "b"),
         region: str = "us-east-1",
         environment: dict[str, str] | None = None,
         config: str = "/nonexistent",
@@ -39,7 +52,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Open:
         variables = {"AWS_CONFIG_FILE": config, **(environment or {}), **({"AWS_ENDPOINT_URL_S3": url} if url else {})}
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        secret: dict[str, Any] = {"aws_access_key_id": "a", "aws_secret_access_key": "b"} if keys else {}
+        secret = {"aws_access_key_id": credentials[0], "aws_secret_access_key": credentials[1]} if keys else {}
         return S3ObjectStore(boto3.Session(**secret, region_name=region), environment or {})
 
     return open_store

@@ -18,23 +18,11 @@ from outcrop.errors import (
 )
 from tests.services.faulty_s3 import Fault, FaultyS3, faulty_s3
 from tests.services.faulty_state import Refusing
-from tests.services.opened_s3 import Open, listed, no_settings, opened, read_whole
+from tests.services.opened_s3 import KEYS, Open, listed, no_settings, opened, read_whole
 
 __all__ = ["no_settings", "opened"]
 
 pytestmark = pytest.mark.anyio
-
-KEYS = [
-    *("m/plain.bin", "m/with space.bin", "m/plus+and%percent.bin", "m/%2Fencoded%20.bin", "m/überzeugt-模型.bin"),
-    *(
-        "m//double.bin",
-        "m/./dot.bin",
-        "m/../up.bin",
-        "m/a&b=c?d#e;f,g@h:i$j.bin",
-        "m/quote'\"<>.bin",
-        "m/tilde~(1)!*.bin",
-    ),
-]
 
 
 @pytest.fixture

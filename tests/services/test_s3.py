@@ -5,12 +5,18 @@ All in one file, and so in one process of a parallel run: one server starts for 
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import boto3
 import pytest
 
+from outcrop.adapters.clock_system import SystemClock
 from outcrop.adapters.store_s3 import S3ObjectStore
 from outcrop.adapters.vault_s3 import S3Vault
+from outcrop.app.doctor_store import examine_store
+from outcrop.doctor.outcomes import State
+from outcrop.errors import SourceDeniedError, SourceMissingError
+from outcrop.records import SourceLocation
 from tests.contract.s3_vaults import open_vault
 from tests.contract.test_staging import (
     test_an_upload_can_be_given_up_for_another,
@@ -41,9 +47,12 @@ from tests.contract.test_vault import (
     test_what_was_written_is_read,
 )
 from tests.e2e.servers import EXAMPLE, running_server
-from tests.services.ceph_rgw import S3Server, ceph_rgw, missing_programs
+from tests.services.ceph_rgw import ACCESS_KEY_ID, S3Server, ceph_rgw, missing_programs
+from tests.services.opened_s3 import KEYS, Open, listed, no_settings, opened, read_whole
 
 __all__ = [
+    "no_settings",
+    "opened",
     "test_a_file_may_be_written_anew",
     "test_a_file_that_failed_is_not_there",
     "test_a_missing_bucket_is_named",
@@ -171,3 +180,91 @@ def test_refused_credentials_are_named(s3_server: S3Server, tmp_path_factory: py
 
     assert job["status"] == "Failed"
     assert "403" in job["failureMessage"]
+
+
+def client_of(s3_server: S3Server) -> Any:
+    """The owner's client."""
+    return boto3.client(
+        "s3",
+        endpoint_url=s3_server.url,
+        aws_access_key_id=s3_server.access_key_id,
+        aws_secret_access_key=s3_server.secret_access_key,
+        region_name=s3_server.region,
+    )
+
+
+async def test_keys_with_every_character_are_read(s3_server: S3Server, opened: Open) -> None:
+    """As a real store encodes and signs them."""
+    s3 = client_of(s3_server)
+    s3.create_bucket(Bucket="characters")
+    for key in (*KEYS, "m-v2/other.bin"):
+        s3.put_object(Bucket="characters", Key=key, Body=key.encode())
+    store = opened(s3_server.url, credentials=(s3_server.access_key_id, s3_server.secret_access_key))
+
+    found = await listed(store, "s3://characters/m")
+
+    assert sorted(item.key for item in found) == sorted(KEYS)
+    for item in found:
+        assert await read_whole(store, item) == item.key.encode()
+
+
+async def test_a_public_bucket_is_read_without_credentials(s3_server: S3Server, opened: Open) -> None:
+    """And a private one is not, for the reason that there are none."""
+    s3 = client_of(s3_server)
+    for bucket, acl in (("public", "public-read"), ("private", "private")):
+        s3.create_bucket(Bucket=bucket, ACL=acl)
+        s3.put_object(Bucket=bucket, Key="m/config.json", Body=b"{}", ACL=acl)
+    store = opened(s3_server.url, keys=False)
+
+    (source,) = await listed(store, "s3://public/m")
+    assert await read_whole(store, source) == b"{}"
+    with pytest.raises(SourceDeniedError, match="no AWS credentials"):
+        await listed(store, "s3://private/m")
+
+
+async def test_a_delete_marker_is_a_missing_object(s3_server: S3Server, opened: Open) -> None:
+    """In a bucket with versions; before, the version is pinned."""
+    s3 = client_of(s3_server)
+    s3.create_bucket(Bucket="versions")
+    s3.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
+    version = s3.put_object(Bucket="versions", Key="m/config.json", Body=b"{}")["VersionId"]
+    store = opened(s3_server.url, credentials=(s3_server.access_key_id, s3_server.secret_access_key))
+    (source,) = await listed(store, "s3://versions/m")
+
+    assert (await store.pin(source)).version_id == version
+    s3.delete_object(Bucket="versions", Key="m/config.json")
+    with pytest.raises(SourceMissingError):
+        await store.read(source, 0, 2)
+
+
+@pytest.mark.parametrize(
+    ("bucket", "credentials", "layer"),
+    [
+        ("characters", None, ""),
+        ("no-such-bucket", None, "bucket"),
+        ("characters", (ACCESS_KEY_ID, "wrong"), "permission"),
+        ("characters", ("NOBODYSKEY", "wrong"), "permission"),
+    ],
+)
+async def test_the_doctor_tells_the_layers_of_a_real_store(
+    s3_server: S3Server, bucket: str, credentials: tuple[str, str] | None, layer: str
+) -> None:
+    """By the codes that it really sends: with STS, Ceph says AccessDenied of a key that is wrong or unknown."""
+    s3 = client_of(s3_server)
+    s3.create_bucket(Bucket="characters")
+    s3.put_object(Bucket="characters", Key="m/config.json", Body=b"{}")
+    key = credentials or (s3_server.access_key_id, s3_server.secret_access_key)
+
+    outcomes = await examine_store(
+        SourceLocation.parse(f"s3://{bucket}/m/"),
+        endpoint_url=s3_server.url,
+        open_session=lambda: boto3.Session(
+            aws_access_key_id=key[0], aws_secret_access_key=key[1], region_name=s3_server.region
+        ),
+        environment={},
+        clock=SystemClock(),
+    )
+
+    assert [outcome.name for outcome in outcomes if outcome.state is State.WRONG] == ([layer] if layer else []), (
+        outcomes
+    )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from http import HTTPStatus
 
 import aiohttp
@@ -86,12 +87,27 @@ class EngineHttp:
         """Closes all connections."""
         await self._client.close()
 
-    def _asked(
+    @asynccontextmanager
+    async def _asked(
         self, method: str, path: str, content: bytes | None = None
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        """Sends a request; leaving the context before the reply is read to its end closes the connection."""
+    ) -> AsyncGenerator[aiohttp.ClientResponse, None]:
+        """Sends a request; leaving the context before the reply is read to its end closes the connection.
+
+        uvicorn closes a connection after an answer of 500. One that is taken from the pool as that happens is given up
+        for another, once; an engine that has died refuses the second.
+        """
         headers = {} if content is None else JSON_HEADERS
-        return self._client.request(method, self._url + path, data=content, headers=headers, allow_redirects=False)
+        send = partial(
+            self._client.request, method, self._url + path, data=content, headers=headers, allow_redirects=False
+        )
+        try:
+            response = await send()
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            response = await send()
+        async with response:
+            yield response
 
     async def _exchange(self, method: str, path: str, content: bytes | None) -> JsonObject:
         try:

@@ -183,15 +183,26 @@ class S3Vault:
         """What the store has taken is there."""
 
     async def finish(self, upload: Upload, receipts: Sequence[str]) -> None:
-        """Completes the upload; the file appears at once."""
+        """Completes the upload; the file appears at once.
+
+        An upload that is no more was completed before, by a request whose answer was lost: then the file is there. That
+        it is the right one, the verify stage finds out.
+        """
         parts = [{"PartNumber": number, "ETag": receipt} for number, receipt in enumerate(receipts, 1)]
-        await self._call(
+        completed = await self._call(
             "complete_multipart_upload",
+            absent_is_none=True,
             Key=self._key(upload.artifact_id, upload.path),
             UploadId=upload.id,
             MultipartUpload={"Parts": parts},
         )
+        if completed is None and not await self._is_there(upload):
+            raise StorageError(f"{self._name}: complete_multipart_upload: {_NOT_FOUND} NoSuchUpload")
         reached(CrashPoint.UPLOAD_COMPLETED)
+
+    async def _is_there(self, upload: Upload) -> bool:
+        found = await self._call("head_object", absent_is_none=True, Key=self._key(upload.artifact_id, upload.path))
+        return found is not None and int(found["ContentLength"]) == upload.size_bytes
 
     async def put_part(self, upload: Upload, number: int, data: bytearray) -> str:
         """Uploads a part and returns its ETag."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 
 from outcrop.api.calls import Call
 from outcrop.api.identifiers import identifier_of
@@ -68,7 +68,10 @@ async def count(services: Services, model: ImportedModel, request: bodies.Invoke
 async def ask(services: Services, model: ImportedModel, asked: bodies.EngineRequest) -> JsonObject:
     """Sends a request to a copy of the model and returns the engine's reply. Raises RequestError."""
     with in_api_errors(model):
-        async with services.fleet.copy_of(servable(services, model)) as engine:
+        async with (
+            _telling_refusals(services, model, asked),
+            services.fleet.copy_of(servable(services, model)) as engine,
+        ):
             reply = await engine.post(asked.path, asked.body)
     _count_tokens(services, reply)
     return reply
@@ -85,6 +88,7 @@ async def stream(
     usage: JsonObject = {}
     with in_api_errors(model):
         async with (
+            _telling_refusals(services, model, asked),
             services.fleet.copy_of(servable(services, model)) as engine,
             aclosing(engine.stream(asked.path, asked.body)) as chunks,
         ):
@@ -93,6 +97,23 @@ async def stream(
                 usage = chunk if chunk.get("usage") else usage
                 yield chunk
     _count_tokens(services, usage)
+
+
+@asynccontextmanager
+async def _telling_refusals(
+    services: Services, model: ImportedModel, asked: bodies.EngineRequest
+) -> AsyncIterator[None]:
+    """Says what the chat template says, where an engine fails on a conversation that the template refuses.
+
+    Many take no system prompt, or no turns but alternating ones; `transformers serve` answers that with status 500.
+    """
+    try:
+        yield
+    except ModelFailedError as error:
+        refusal = await services.prompts.refusal(servable(services, model), prompt_of(asked))
+        if refusal:
+            raise ValidationError(f"messages: the chat template of this model refuses them: {refusal}") from error
+        raise
 
 
 def _count_tokens(services: Services, told: JsonObject) -> None:

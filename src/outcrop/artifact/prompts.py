@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import tokenizers
 
 from outcrop.artifact.metering import Limits
-from outcrop.artifact.rendering import Outcome, SafeTemplate
+from outcrop.artifact.rendering import Outcome, Rendering, SafeTemplate
 from outcrop.artifact.snapshot import ModelSnapshot
 from outcrop.artifact.strict_json import read_object
 from outcrop.artifact.template import choose_template
@@ -86,21 +86,31 @@ class PromptCounter:
         least = sum(self._tokens(text, is_plain=False) for message in messages for text in _texts(message))
         if self._template is None:
             return Count(tokens=least, why_not_exact="the model has no chat template")
-        variables: dict[str, JsonValue] = {
-            **self._special,
-            "documents": None,
-            **prompt.arguments,
-            "messages": messages,
-            "tools": prompt.tools,
-            "add_generation_prompt": True,
-        }
-        rendering = self._template.render(variables, _limits(variables))
+        rendering = self._rendered(self._template, prompt)
         if rendering.outcome is not Outcome.RENDERED:
             return Count(tokens=least, why_not_exact=f"the chat template was not rendered: {rendering.text}")
         tokens = self._tokens(rendering.text, is_plain=False)
         if any(map(_has_images, prompt.messages)):
             return Count(tokens=tokens, why_not_exact="what an image takes is known to the engine alone")
         return Count(tokens=tokens)
+
+    def refusal(self, prompt: Prompt) -> str:
+        """Returns what the chat template says of a conversation that it refuses; empty where it does not."""
+        if self._template is None or not prompt.messages:
+            return ""
+        rendering = self._rendered(self._template, prompt)
+        return rendering.text if rendering.outcome is Outcome.REFUSED else ""
+
+    def _rendered(self, template: SafeTemplate, prompt: Prompt) -> Rendering:
+        variables: dict[str, JsonValue] = {
+            **self._special,
+            "documents": None,
+            **prompt.arguments,
+            "messages": [_as_rendered(message) for message in prompt.messages],
+            "tools": prompt.tools,
+            "add_generation_prompt": True,
+        }
+        return template.render(variables, _limits(variables))
 
     def _tokens(self, text: str, *, is_plain: bool) -> int:
         """A template writes the special tokens itself; a plain text is given those that the tokenizer adds."""

@@ -295,7 +295,8 @@ def _not_allowed(asked: Asked, answered: str) -> Cause:
     return Cause(
         layer=Layer.PERMISSION,
         what=f"The credentials lack {asked.action} on s3://{asked.bucket} ({answered}).",
-        cure=f"Allow {asked.action} on {where} in their policy and in the bucket's.",
+        cure=f"Allow {asked.action} on {where} in their policy and in the bucket's; where a store answers so to wrong "
+        "keys, as Ceph with STS does, check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY first.",
     )
 
 

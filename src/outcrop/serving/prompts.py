@@ -50,6 +50,13 @@ class Prompts:
             return counter.count(prompt)
         return await asyncio.to_thread(counter.count, prompt)
 
+    async def refusal(self, model: ServableModel, prompt: Prompt) -> str:
+        """Returns why the model's chat template refuses a conversation; empty where it does not. Raises as `count`."""
+        if not prompt.messages:
+            return ""
+        counter = await self._counter(model)
+        return await asyncio.to_thread(counter.refusal, prompt)
+
     async def takes_tools(self, model: ServableModel) -> bool:
         """Whether the model's chat template tells it of tools. Raises as `count` does."""
         return (await self._counter(model)).takes_tools

@@ -239,3 +239,33 @@ async def test_an_engine_that_cannot_be_reached_is_not_healthy() -> None:
 
     assert not await pool.is_healthy()
     await pool.close()
+
+
+async def test_a_connection_that_was_closed_meanwhile_is_replaced() -> None:
+    """Uvicorn closes one after an answer of 500; a request that takes it from the pool at that moment is sent again."""
+    requests = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answers one request of each connection, and leaves the second unanswered."""
+        nonlocal requests
+        for is_first in (True, False):
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except asyncio.IncompleteReadError:
+                break  # the pool was closed
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+            await reader.readexactly(length)
+            requests += 1
+            if is_first:
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}")
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    pool = EngineHttp(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", label="x", request_timeout_s=60)
+    try:
+        replies = [await pool.post("/v1/completions", {}) for _ in range(2)]
+    finally:
+        await pool.close()
+        server.close()
+
+    assert (replies, requests) == ([{}, {}], 3)

@@ -125,3 +125,14 @@ def test_a_model_with_eyes_says_so_in_its_configuration() -> None:
 
     assert PromptCounter({**contents(), **seeing}).takes_images
     assert not PromptCounter(contents()).takes_images
+
+
+def test_a_template_says_what_it_refuses() -> None:
+    """In its own words; a prompt without messages is refused by nobody."""
+    template = b"{% if messages[0].role == 'system' %}{{ raise_exception('No system role.') }}{% endif %}x"
+    counter = PromptCounter(contents(chat_template_jinja=template))
+    system = Prompt(messages=({"role": "system", "content": "Be brief."},))
+
+    assert "No system role." in counter.refusal(system)
+    assert counter.refusal(chat("hello")) == ""
+    assert counter.refusal(Prompt(text="hello")) == ""
