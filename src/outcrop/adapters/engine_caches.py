@@ -1,6 +1,6 @@
 """What engines compile for a model, kept on this machine so that its copies warm faster the second time.
 
-    root/ARTIFACT/KEY/          what the engine writes: code and plans, no weights (decision 0045)
+    root/ARTIFACT/KEY/          what the engine writes: code and plans, no weights (decision 0041)
     root/ARTIFACT/KEY.lock      held by the copy that uses it; its time is that of the latest use
     root/ARTIFACT/KEY.loading   there while a copy loads: who finds it unheld knows of a load that was cut off
 

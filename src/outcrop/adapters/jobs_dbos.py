@@ -1,7 +1,7 @@
 """JobEngine on DBOS: a durable workflow for each import job, on SQLite or Postgres.
 
 What DBOS stores is JSON, never pickle. On SQLite, whose use DBOS calls a development mode, the connection sets what
-durability needs: write-ahead log and a full sync of every commit (docs/decisions/0003-jobs.md).
+durability needs: write-ahead log and a full sync of every commit (docs/decisions/0003-jobs-on-dbos.md).
 """
 
 from __future__ import annotations

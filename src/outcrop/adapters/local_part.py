@@ -1,7 +1,7 @@
 """One part of a file in a local folder, written past the page cache where the file system lets it.
 
 A page that goes through the cache is allocated, filled, looked for by the kernel's writer and waited for by the sync:
-five times what the disk takes, and fifteen times the processor's time (decision 0047). O_DIRECT wants offset, length
+five times what the disk takes, and fifteen times the processor's time (decision 0043). O_DIRECT wants offset, length
 and memory in whole blocks. What is not goes through the cache: a file's last bytes, memory that begins anywhere, and
 all of it where O_DIRECT is refused.
 """

@@ -1,7 +1,7 @@
 """RoleBroker on AWS STS, or on anything that speaks its API: AssumeRole with the server's own credentials.
 
 Found the AWS way: `AWS_ENDPOINT_URL_STS` and the default credential chain. What a session is given beside the role (a
-name and an external id that hold the job, a policy that narrows it to the source) is in docs/decisions/0051-roles.md.
+name and an external id that hold the job, a policy that narrows it to the source) is in docs/decisions/0045-roles.md.
 """
 
 from __future__ import annotations

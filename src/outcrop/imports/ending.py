@@ -2,7 +2,7 @@
 
 Bedrock sends no event for import jobs (SPEC 7.5). For its other jobs it does, in one form: `source` is `aws.bedrock`,
 the detail has the members of the operation that gets such a job, so this one has those of GetModelImportJob
-(docs/decisions/0040-webhooks.md). The signature is that of https://www.standardwebhooks.com, version 1.0.0.
+(docs/decisions/0038-webhooks.md). The signature is that of https://www.standardwebhooks.com, version 1.0.0.
 """
 
 from __future__ import annotations

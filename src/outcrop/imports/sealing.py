@@ -95,7 +95,7 @@ class SealingSink:
     def _seal(self) -> None:
         size, begin = self._size(), envelope.plain_start(self._segment)
         # The header goes with the first segment, so that each write is a whole MiB at a whole MiB of the file: what
-        # writing past the page cache takes (decision 0047).
+        # writing past the page cache takes (decision 0043).
         header = self._sealed.header if self._segment == 0 else b""
         end = len(header) + size + envelope.TAG_BYTES
         plaintext, ciphertext = self._plain[:size], self._cipher[len(header) : end]
