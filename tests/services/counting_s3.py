@@ -64,6 +64,11 @@ class CountingS3:
             self.begun += 1
             return True
 
+    def take_back(self) -> None:
+        """Lets another range through in place of one that did not go out whole."""
+        with self.lock:
+            self.begun -= 1
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -106,7 +111,10 @@ class _Handler(BaseHTTPRequestHandler):
                 while first <= last:
                     first += os.sendfile(self.connection.fileno(), file.fileno(), first, last + 1 - first)
         except OSError:
-            self.close_connection = True  # whoever asked has been killed
+            # Whoever asked has been killed, or asks once more.
+            self.close_connection = True
+            if served.size_bytes >= LARGE_BYTES:
+                self.state.take_back()
             return
         if served.size_bytes >= LARGE_BYTES:
             self.state.served.append(served)
