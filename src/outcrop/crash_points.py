@@ -66,6 +66,10 @@ class CrashPoint(Enum):
         "adapters/catalog_sql/deliveries.py:SqlDeliveryCatalog._change",
         "The receiver took the news, or it did not; that is recorded.",
     )
+    NAME_PINNED = (
+        "adapters/catalog_sql/networks.py:SqlNetworkCatalog.pin",
+        "Where the name leads is kept for this import; no connection to it was begun.",
+    )
     TAGS_PUT = ("adapters/catalog_sql/tags.py:SqlTagCatalog.put", "The resource has the tags.")
     TAGS_REMOVED = ("adapters/catalog_sql/tags.py:SqlTagCatalog.remove", "The resource no longer has the tags.")
     USER_CREATED = ("adapters/catalog_sql/users.py:SqlUserCatalog.create", "The user is there.")

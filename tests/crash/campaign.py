@@ -105,9 +105,11 @@ class Campaign:
     @contextmanager
     def world(self, template: World | None = None, *, scenario: Scenario | None = None) -> Iterator[World]:
         """Gives a new world, as a scenario needs it."""
-        tells, divides = (scenario.tells, scenario.divides) if scenario is not None else (False, False)
+        wanted = {}
+        if scenario is not None:
+            wanted = {name: getattr(scenario, name) for name in ("tells", "divides", "is_networked")}
         name = f"{self.kind}-{next(self._numbers)}"
-        with new_world(self.shared, self.kind, name, template=template, tells=tells, divides=divides) as world:
+        with new_world(self.shared, self.kind, name, template=template, **wanted) as world:
             yield world
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from botocore.exceptions import ClientError
-from tests.crash.worlds import World, rows
+from tests.crash.worlds import BY_NETWORK, World, rows
 
 from outcrop.adapters.catalog_sql.tables import webhook_deliveries
 from outcrop.crash_points import CrashPoint
@@ -34,6 +34,8 @@ class Scenario:
     """Whether somebody is told of the ends of jobs, who must have been at the end."""
     divides: bool = False
     """Whether the copy is divided into shares."""
+    is_networked: bool = False
+    """Whether the source is an S3 that imports reach by a network."""
     stops: bool = False
     """Whether `act` ends the server."""
     finish: Act
@@ -51,6 +53,10 @@ def _import(name: str, source: str = "good") -> Act:
         world.ended(world.import_model(name, source))
 
     return act
+
+
+def _import_by_network(world: World) -> None:
+    world.ended(world.import_model("first", "good", vpcConfig=BY_NETWORK))
 
 
 def _import_two(world: World) -> None:
@@ -178,6 +184,15 @@ SCENARIOS = (
                 (CrashPoint.STEP_RECORDED, "prepare"),
             }
         ),
+    ),
+    Scenario(
+        name="by-network",
+        given=_nothing,
+        act=_import_by_network,
+        is_networked=True,
+        finish=_import_by_network,
+        jobs=FIRST,
+        models=("first",),
     ),
     Scenario(
         name="told",

@@ -26,6 +26,13 @@ Kind = Literal["sqlite", "postgres", "bucket"]
 """SQLite and a folder, PostgreSQL and a folder, SQLite and a bucket."""
 
 MODEL = EXAMPLE / "model"
+BY_NETWORK = {"subnetIds": ["subnet-1"], "securityGroupIds": ["sg-1"]}
+"""What the networks file of a networked world knows."""
+_NETWORKS = {
+    "subnets": {"subnet-1": {"direct": True}},
+    "security-groups": {"sg-1": {"egress": [{"to": ["127.0.0.0/8", "::1/128"], "ports": "all"}]}},
+}
+_CREDENTIALS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_REGION": "us-east-1"}
 _SESSION = boto3.Session(aws_access_key_id="unused", aws_secret_access_key="unused", region_name="us-east-1")
 
 
@@ -67,6 +74,8 @@ class World:
     """Who is told of the ends of jobs."""
     divides: bool = False
     """Whether imports of this world are copied in shares."""
+    source: FaultyS3 | None = None
+    """Where imports come from, by a network and by the server's name; None: from folders."""
     promised: list[str] = field(default_factory=list)
     """ARNs of the jobs that a client was told of: these must be there, whatever came then."""
 
@@ -122,9 +131,20 @@ class World:
             settings |= {
                 "OUTCROP_VAULT_URL": "s3://vault/v/",
                 "AWS_ENDPOINT_URL_S3": self.s3.url,
-                "AWS_ACCESS_KEY_ID": "a",
-                "AWS_SECRET_ACCESS_KEY": "b",
-                "AWS_REGION": "us-east-1",
+                **_CREDENTIALS,
+            }
+        if self.source is not None:
+            del settings["OUTCROP_BUCKETS"]
+            networks = self.folder / "networks.json"
+            networks.write_text(json.dumps(_NETWORKS))
+            paths = self.folder / "aws-config"
+            paths.write_text("[default]\ns3 =\n  addressing_style = path\n")
+            settings |= {
+                "OUTCROP_NETWORKS": str(networks),
+                "AWS_CONFIG_FILE": str(paths),
+                # By a name, since only names are pinned.
+                "AWS_ENDPOINT_URL_S3": self.source.url.replace("127.0.0.1", "localhost"),
+                **_CREDENTIALS,
             }
         return self.shared.zygote.fork(*arguments, log=log or self.log, environment=settings, crash=crash, trace=trace)
 
@@ -156,7 +176,7 @@ class World:
             )
         return self.clients[service, url]
 
-    def import_model(self, name: str, source: str, *, attempt: int = 1) -> str:
+    def import_model(self, name: str, source: str, *, attempt: int = 1, **more: Any) -> str:
         """Asks for an import, or once more for the same one, by the same request token; returns the job's ARN."""
         suffix = "" if attempt == 1 else f"-{attempt}"
         created = self.client("bedrock").create_model_import_job(
@@ -165,6 +185,7 @@ class World:
             roleArn=ROLE,
             modelDataSource={"s3DataSource": {"s3Uri": f"s3://models/{source}/"}},
             clientRequestToken=f"{name}-token{suffix}",
+            **more,
         )
         self.promised.append(created["jobArn"])
         return str(created["jobArn"])
@@ -199,7 +220,14 @@ class World:
 
 @contextmanager
 def new_world(
-    shared: Shared, kind: Kind, name: str, *, template: World | None = None, tells: bool = False, divides: bool = False
+    shared: Shared,
+    kind: Kind,
+    name: str,
+    *,
+    template: World | None = None,
+    tells: bool = False,
+    divides: bool = False,
+    is_networked: bool = False,
 ) -> Iterator[World]:
     """Gives an empty world, or a copy of one; with somebody who is told of the ends of jobs."""
     with ExitStack() as stack:
@@ -216,8 +244,20 @@ def new_world(
             if s3 is not None and template.s3 is not None:
                 s3.buckets = copy.deepcopy(template.s3.buckets)
         there = stack.enter_context(receiver()) if tells else None
+        source = None
+        if is_networked:
+            source = s3 or stack.enter_context(faulty_s3())
+            for path in MODEL.iterdir():
+                source.put("models", f"good/{path.name}", path.read_bytes())
         world = World(
-            shared=shared, kind=kind, folder=folder, database=database, s3=s3, receiver=there, divides=divides
+            shared=shared,
+            kind=kind,
+            folder=folder,
+            database=database,
+            s3=s3,
+            receiver=there,
+            divides=divides,
+            source=source,
         )
         world.log.touch()
         try:

@@ -5,12 +5,10 @@ The engine is a null one, asked over HTTP: it is not the subject here, and the w
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -25,6 +23,7 @@ import pytest
 
 from tests.contract.conftest import make_llama
 from tests.e2e.servers import OUTCROP, RunningServer, running_server
+from tests.holes import make_of_holes
 
 WAIT_S = 180.0
 SHARDS = 6
@@ -74,40 +73,8 @@ def large_buckets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("large")
     (root / "models").mkdir()
     make_llama(root / "models" / "small")
-    large = make_llama(root / "models" / "large")
-    config = json.loads((large / "config.json").read_text())
-    (large / "model.safetensors").unlink()
-    hidden = config["hidden_size"]
-    inner = SHARD_BYTES // 4 // hidden // 3
-    config |= {"intermediate_size": inner, "num_hidden_layers": SHARDS}
-    (large / "config.json").write_text(json.dumps(config))
-    weight_map: dict[str, str] = {}
-    for layer in range(SHARDS):
-        name = f"model.layers.{layer}"
-        shapes = {f"{name}.self_attn.{part}_proj.weight": (hidden, hidden) for part in "qkvo"}
-        shapes |= {f"{name}.mlp.{part}_proj.weight": (inner, hidden) for part in ("gate", "up")}
-        shapes |= {f"{name}.mlp.down_proj.weight": (hidden, inner)}
-        shapes |= {f"{name}.{part}_layernorm.weight": (hidden,) for part in ("input", "post_attention")}
-        if layer == 0:
-            vocabulary = config["vocab_size"]
-            shapes |= {"model.embed_tokens.weight": (vocabulary, hidden), "lm_head.weight": (vocabulary, hidden)}
-            shapes |= {"model.norm.weight": (hidden,)}
-        file = f"model-{layer + 1:05}-of-{SHARDS:05}.safetensors"
-        _write_holes(large / file, shapes)
-        weight_map |= dict.fromkeys(shapes, file)
-    (large / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+    make_of_holes(root / "models" / "large", shards=SHARDS, shard_bytes=SHARD_BYTES)
     return root
-
-
-def _write_holes(path: Path, shapes: dict[str, tuple[int, ...]]) -> None:
-    header, end = {}, 0
-    for name, shape in shapes.items():
-        begin, end = end, end + 4 * shape[0] * (shape[1] if len(shape) > 1 else 1)
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": (begin, end)}
-    encoded = json.dumps(header).encode()
-    with path.open("wb") as file:
-        file.write(struct.pack("<Q", len(encoded)) + encoded)
-        file.truncate(8 + len(encoded) + end)
 
 
 class Site:

@@ -5,7 +5,8 @@ starts in a twentieth of a second. What it answers is the SHA-256 of the model's
 knows whether its bytes are still those that were imported.
 
 A model's configuration may tell it how to load: `"canned_engine": "refuse"` is a model that it cannot load, and
-`"canned_engine": "wait"` one that it loads once there is a file `go` in Outcrop's data folder.
+`"canned_engine": "wait"` one that it loads once there is a file `go` in Outcrop's data folder, and of
+`"canned_engine": "pause"` a stream's first word comes at once and the others when that file is there.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ def digest_of(folder: Path) -> str:
 
 class _Handler(BaseHTTPRequestHandler):
     words: tuple[str, ...] = ()
+    pauses = False
     protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base's name
@@ -62,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
                 *(f"data: {json.dumps(chunk)}\n\n" for chunk in _chunks(words, is_chat=is_chat)),
                 "data: [DONE]\n\n",
             ]
-            self._answer("text/event-stream", "".join(chunks).encode())
+            self._stream([chunk.encode() for chunk in chunks])
             return
         said: dict[str, Any] = {"message": {"role": "assistant", "content": " ".join(words)}}
         if not is_chat:
@@ -71,11 +73,21 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer("application/json", json.dumps(reply).encode())
 
     def _answer(self, kind: str, content: bytes) -> None:
+        self._head(kind, len(content))
+        self.wfile.write(content)
+
+    def _stream(self, chunks: list[bytes]) -> None:
+        self._head("text/event-stream", sum(len(chunk) for chunk in chunks))
+        self.wfile.write(chunks[0])
+        if self.pauses:
+            _await_go()
+        self.wfile.write(b"".join(chunks[1:]))
+
+    def _head(self, kind: str, length: int) -> None:
         self.send_response(200)
         self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", str(length))
         self.end_headers()
-        self.wfile.write(content)
 
 
 _HEAD = {"id": "canned", "created": 0, "model": "canned"}
@@ -96,15 +108,21 @@ def _usage(words: tuple[str, ...]) -> dict[str, int]:
     return {"prompt_tokens": 1, "completion_tokens": len(words), "total_tokens": 1 + len(words)}
 
 
+def _await_go() -> None:
+    while not Path("../../../go").exists():
+        time.sleep(0.02)
+
+
 def serve(folder: Path, port: int) -> None:
     """Loads the model, which is to read it once, and answers until it is killed."""
     config = json.loads((folder / "config.json").read_text())
     if config.get("canned_engine") == "refuse":
         sys.stderr.write("canned engine: this model is to be refused\n")
         sys.exit(REFUSED_STATUS)
-    while config.get("canned_engine") == "wait" and not Path("../../../go").exists():
-        time.sleep(0.02)
-    handler = type("Handler", (_Handler,), {"words": (digest_of(folder), "is", "what", "I", "am.")})
+    if config.get("canned_engine") == "wait":
+        _await_go()
+    words = (digest_of(folder), "is", "what", "I", "am.")
+    handler = type("Handler", (_Handler,), {"words": words, "pauses": config.get("canned_engine") == "pause"})
     ThreadingHTTPServer(("127.0.0.1", port), handler).serve_forever()
 
 

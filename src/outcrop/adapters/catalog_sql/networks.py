@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from outcrop.adapters.catalog_sql.database import Database, take_turns
 from outcrop.adapters.catalog_sql.tables import import_jobs, network_pins
+from outcrop.crash_points import CrashPoint, reached
 from outcrop.records import Network, NetworkUse
 
 
@@ -33,7 +34,9 @@ class SqlNetworkCatalog:
             connection.execute(network_pins.insert().values(job_id=job_id, name=name, addresses=list(addresses)))
             return tuple(addresses)
 
-        return self._database.transaction_here(work)
+        found = self._database.transaction_here(work)
+        reached(CrashPoint.NAME_PINNED)
+        return found
 
     async def used_by(self, model_id: str) -> NetworkUse | None:
         """Returns the network of the import that makes, or made, a model; None when it named none.
