@@ -19,6 +19,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "fieldguide"
 OUTCROP = [sys.executable, "-m", "outcrop"]
 START_S = 60.0
 END_S = 180.0
+END_OF_PROCESS_S = 60.0
 ROLE = "arn:aws:iam::000000000000:role/import"
 
 
@@ -106,7 +107,17 @@ def running_server(
             process.kill()
         else:
             process.terminate()
-        process.wait(60)
+        await_end(process)
+
+
+def await_end(process: subprocess.Popen[bytes]) -> None:
+    """Waits for a process that was asked to end; one that does not is killed, and leaves nothing to the next test."""
+    try:
+        process.wait(END_OF_PROCESS_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
 
 
 def _await_start(data: Path, process: subprocess.Popen[bytes]) -> None:

@@ -22,7 +22,7 @@ import psycopg
 import pytest
 
 from tests.contract.conftest import make_llama
-from tests.e2e.servers import OUTCROP, RunningServer, running_server
+from tests.e2e.servers import OUTCROP, RunningServer, await_end, running_server
 from tests.holes import make_of_holes
 
 WAIT_S = 180.0
@@ -101,7 +101,7 @@ class Site:
         finally:
             process.send_signal(signal.SIGCONT)
             process.terminate()
-            process.wait(60)
+            await_end(process)
 
     def log_path(self, name: str) -> Path:
         """Where a worker logs."""

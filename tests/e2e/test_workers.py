@@ -13,7 +13,7 @@ from pathlib import Path
 import boto3
 import pytest
 
-from tests.e2e.servers import OUTCROP, RunningServer, running_server
+from tests.e2e.servers import OUTCROP, RunningServer, await_end, running_server
 
 pytestmark = [pytest.mark.engine]
 
@@ -39,7 +39,7 @@ def worker(data: Path, url: str, buckets: Path, name: str) -> Iterator[subproces
     finally:
         process.send_signal(signal.SIGCONT)
         process.terminate()
-        process.wait(60)
+        await_end(process)
 
 
 def await_line(path: Path, text: str, within_s: float) -> float:

@@ -6,6 +6,8 @@ import sqlalchemy as sa
 
 APPLICATION = "outcrop"
 CONNECT_S = 10
+STUCK_MS = 15_000
+"""How long a transaction of ours may lie idle: nothing in one waits for anything but PostgreSQL."""
 
 _SESSION = {
     "application_name": APPLICATION,
@@ -15,7 +17,9 @@ _SESSION = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
-    "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
+    "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 "
+    # A process that freezes in the middle of a transaction holds its rows, and everybody who wants them, for good.
+    f"-c idle_in_transaction_session_timeout={STUCK_MS}",
 }
 
 
