@@ -20,6 +20,7 @@ def serve() -> None:
         port=port,
         interface=Interfaces.ASGINL,
         websockets=False,
+        backpressure=4096,  # connections at once; Granian's own default is 128
         log_enabled=False,
     )
     asyncio.run(server.serve())

@@ -29,6 +29,7 @@ from outcrop.api.principals import Principals
 from outcrop.api.remembering import RememberingModels, RememberingTags
 from outcrop.api.services import Services
 from outcrop.app.access import quotas_of, root_of, throttle_of, user_catalog
+from outcrop.app.descriptors import allow_descriptors
 from outcrop.app.machinery import machinery, readiness_of
 from outcrop.app.stopping import stop_asked_for
 from outcrop.app.warming import warmed_up
@@ -54,6 +55,11 @@ log = structlog.get_logger()
 
 MIB = 1 << 20
 LISTEN_POLL_S = 0.02
+BACKLOG = 1024
+MAX_CONNECTIONS = 8192
+"""Clients' connections at once, idle ones and those of open streams included; the next one waits, unanswered."""
+DESCRIPTORS = 4 * MAX_CONNECTIONS
+"""Open files: a connection of a client, one to an engine, and room for stores and files."""
 DRAIN_S = 5.0
 """How long requests that are under way may take to end when the server stops."""
 
@@ -65,6 +71,7 @@ async def serve(settings: Settings, *, tell: Callable[[str], None]) -> None:
         SettingError: a setting cannot work, or another server uses the data folder.
     """
     stop = stop_asked_for()
+    allow_descriptors(DESCRIPTORS)
     with data_folder.hold(settings.data):
         async with _application(settings) as app, _listening(app, settings) as url:
             with data_folder.announce(settings.data, url, has_database=settings.database is not None):
@@ -170,6 +177,9 @@ async def _listening(app: ASGIApp, settings: Settings) -> AsyncIterator[str]:
         interface=Interfaces.ASGINL,
         http=HTTPModes.auto,
         websockets=False,
+        backlog=BACKLOG,
+        # Granian would take as many connections as may wait in the backlog: 128, unless it is told otherwise.
+        backpressure=MAX_CONNECTIONS,
         ssl_cert=settings.tls_cert,
         ssl_key=settings.tls_key,
         # The SDKs of the day speak 1.3, but some of the machines that they run on do not.
