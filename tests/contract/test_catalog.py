@@ -237,6 +237,16 @@ async def test_lists_are_filtered(catalog: Catalog) -> None:
     assert [job.request.job_name for job in await catalog.jobs.unfinished()] == ["job-1", "job-3"]
 
 
+async def test_unended_jobs_come_without_their_reports(catalog: Catalog) -> None:
+    """They are read again and again, all of them, and a report may be large."""
+    await catalog.jobs.create(sample_job(1))
+    await catalog.jobs.record(sample_job(1).id, JobNote(report={"schema": "x"}))
+
+    (job,) = await catalog.jobs.unfinished()
+
+    assert job.report is None
+
+
 async def test_a_shown_time_as_a_bound_leaves_out_what_has_it(catalog: Catalog) -> None:
     """Lists show milliseconds and the catalog keeps microseconds: what was just seen must not come again."""
     shown = BEGIN + timedelta(milliseconds=7)

@@ -100,7 +100,7 @@ class JobCatalog(Protocol):
         ...
 
     async def unfinished(self) -> Sequence[ImportJob]:
-        """Returns the unended jobs of all accounts, oldest first."""
+        """Returns the unended jobs of all accounts, oldest first, without their reports."""
         ...
 
 

@@ -146,8 +146,8 @@ class FakeJobCatalog:
         return max(taken, default=0) + 1
 
     async def unfinished(self) -> Sequence[ImportJob]:
-        """Returns the unended jobs of all accounts, oldest first."""
-        running = [job for job in self._catalog.job_rows.values() if job.stage not in ENDED]
+        """Returns the unended jobs of all accounts, oldest first, without their reports."""
+        running = [replace(job, report=None) for job in self._catalog.job_rows.values() if job.stage not in ENDED]
         return sorted(running, key=lambda job: (job.created_at, job.id))
 
 

@@ -17,7 +17,7 @@ from outcrop.adapters.catalog_sql.deliveries import announce
 from outcrop.adapters.catalog_sql.lookup import Lookup, by_id_or_name, meant
 from outcrop.adapters.catalog_sql.networks import network_of
 from outcrop.adapters.catalog_sql.pages import page_query
-from outcrop.adapters.catalog_sql.tables import import_jobs, imported_models, tags
+from outcrop.adapters.catalog_sql.tables import columns_of, import_jobs, imported_models, tags
 from outcrop.adapters.catalog_sql.turns import next_turn
 from outcrop.arn import Tenant
 from outcrop.crash_points import CrashPoint, reached
@@ -152,9 +152,9 @@ class SqlJobCatalog:
         reached(CrashPoint.JOB_NOTED, "+".join(sorted(values)) or "bytes_done")
 
     async def unfinished(self) -> Sequence[ImportJob]:
-        """Returns the unended jobs of all accounts, oldest first."""
+        """Returns the unended jobs of all accounts, oldest first, without their reports."""
         select = (
-            sa.select(import_jobs)
+            sa.select(*columns_of(import_jobs, without=_LARGE))
             .where(import_jobs.c.ended_at.is_(None))
             .order_by(import_jobs.c.created_at, import_jobs.c.id)
         )
