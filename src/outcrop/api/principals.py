@@ -10,6 +10,7 @@ import structlog
 
 from outcrop.access import policy
 from outcrop.access.policy import Policy
+from outcrop.api.remembering import KEPT_S
 from outcrop.errors import UnavailableError, ValidationError
 from outcrop.ports import Clock, UserCatalog
 from outcrop.records import ApiKey, Principal, User
@@ -17,9 +18,7 @@ from outcrop.records import ApiKey, Principal, User
 log = structlog.get_logger()
 
 FRESH_S = 1.0
-"""A key or a policy that was taken away works for at most this long, while the catalog answers."""
-KEPT_S = 300.0
-"""And for at most this long while it is away (docs/decisions/0004-catalog.md)."""
+"""A key or a policy that was taken away works for so long at most; for `KEPT_S` while the catalog is away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

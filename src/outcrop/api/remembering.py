@@ -21,6 +21,7 @@ from outcrop.records import ImportedModel, ListQuery, Page, Stage, Tag
 log = structlog.get_logger()
 
 KEPT_S = 300.0
+"""How long what is answered without the catalog may be old (docs/decisions/0004-catalog.md)."""
 MOST_KEPT = 10_000
 ASKED_AGAIN_S = 1.0
 """While the catalog is away it is asked once in this time; the other requests do not wait for its refusal."""
